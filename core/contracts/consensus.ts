@@ -1,0 +1,133 @@
+import type { ErrorName } from "../errors/zk_error.ts";
+import type { JuteWriter } from "../wire/jute.ts";
+import type { Id } from "../wire/records.ts";
+import type { SessionId } from "../wire/session_id.ts";
+import type { Zxid } from "../wire/zxid.ts";
+import type { SessionTracker } from "./sessions.ts";
+import type { Snapshot, SnapshotSlice } from "./storage.ts";
+import { type Token, token } from "./token.ts";
+
+/**
+ * A write on its way to the leader. Belongs to the caller, who uses it again: whoever keeps any of
+ * it beyond the call makes a copy.
+ */
+export interface WriteRequest {
+  /** The author; `NO_SESSION` for a container's deletion. */
+  readonly session: SessionId;
+  /** The client's xid, 0 for requests that the server makes. */
+  readonly cxid: number;
+  /** One of `OPCODES` that is a write, `createSession` or `closeSession`. */
+  readonly opcode: number;
+  /** The bytes that hold the request's body, verbatim from `bodyStart` to `bodyEnd`. */
+  readonly bytes: Uint8Array;
+  readonly bodyStart: number;
+  readonly bodyEnd: number;
+  /** Identities of the connection when the frame was received. */
+  readonly ids: readonly Id[];
+}
+
+/** What this server is at the moment. */
+export interface ConsensusStatus {
+  readonly role: "standalone" | "looking" | "leader" | "follower" | "observer";
+  /** Which clients may be served. */
+  readonly serving: "none" | "read-only" | "read-write";
+  readonly serverId: number;
+  readonly epoch: number;
+}
+
+/**
+ * Turns requests into transactions. Made by {@link Replica.lead}, one for each leadership; sees the
+ * tree and the effects of all it has prepared that are not applied yet (D5).
+ */
+export interface Preparer {
+  /**
+   * Appends exactly one transaction to `out`: TxnHeader, body and TxnDigest, without a length.
+   * A request that is refused becomes an `error` transaction, so that order is kept.
+   *
+   * @param zxid above every one prepared before.
+   * @param timeMs the leader's wall clock.
+   * @param refusal set when the caller knows already that it must fail (`SessionMoved`).
+   */
+  prepare(
+    request: WriteRequest,
+    stamp: { readonly zxid: Zxid; readonly timeMs: number },
+    out: JuteWriter,
+    refusal?: ErrorName,
+  ): void;
+}
+
+/**
+ * The server, as consensus sees it: the replicated state machine and its clients. All calls are
+ * synchronous but `replace`; none may be made from within another.
+ */
+export interface Replica {
+  /** Zxid of the last transaction applied. */
+  readonly lastApplied: Zxid;
+  /** Transactions that were applied since the start of the server, for deciding on checkpoints. */
+  readonly sessions: readonly { readonly id: SessionId; readonly timeoutMs: number }[];
+  /** Begins a leadership: what the former preparer had in flight is forgotten. */
+  lead(): Preparer;
+  /** Ends a leadership. */
+  unlead(): void;
+  /**
+   * Applies one committed transaction, answers its client if it is ours, and fires watches.
+   * In ascending zxid order; `bytes` may be used again after the call.
+   */
+  deliver(bytes: Uint8Array, start: number, end: number): void;
+  /** Ends a run of deliveries: what clients must hear of it leaves now. */
+  flush(): void;
+  /** Replaces the whole tree. If the slices throw, the tree is empty afterwards and that is thrown. */
+  replace(snapshot: Snapshot): Promise<void>;
+  /** Nodes changed since the last call, cut into slices; or all nodes. See {@link SliceSource}. */
+  changes(whole: boolean): SliceSource;
+  /** The status has changed; on leaving `read-write` clients are disconnected. */
+  statusChanged(status: ConsensusStatus): void;
+  /** A broken invariant or disk: this server stops, and `state` reports the error. */
+  failed(error: unknown): void;
+}
+
+/** Hands out a snapshot slice by slice, each cut in at most about 2 ms. */
+export interface SliceSource {
+  /** Everything up to here is in the slices. */
+  readonly zxid: Zxid;
+  /** The next slice, as the tree is now; undefined at the end. The slice is the caller's. */
+  next(): SliceOrEnd;
+}
+
+export type SliceOrEnd = SnapshotSlice | undefined;
+
+/**
+ * Puts writes in one total order and keeps them. Single. The server calls it from one turn of the
+ * event loop at a time; it calls back through {@link Replica}, never from within `submit`.
+ */
+export interface Consensus {
+  readonly status: ConsensusStatus;
+  /** Recovers what is stored, then takes part. Resolves when it has begun; serving may come later. */
+  start(replica: Replica): Promise<void>;
+  /** Stops taking part; what was submitted and not delivered stays unanswered. Bounded in time. */
+  stop(): Promise<void>;
+  /**
+   * Takes a write. Requests of one server are put in the order submitted. The outcome comes as a
+   * delivered transaction with the same session and cxid, or never if serving ends.
+   */
+  submit(request: WriteRequest): void;
+  /**
+   * Calls `done` once everything that the leader had committed when it heard of this has been
+   * delivered here. In the order asked; never from within the call.
+   */
+  sync(session: SessionId, done: () => void): void;
+  /** A global session's client was heard of. */
+  touch(session: SessionId, timeoutMs: number): void;
+  /**
+   * Asks whoever leads whether a session lives, gives it a full time-out and makes this server its
+   * owner. Answers may come from within the call, or never if serving ends.
+   */
+  revalidate(session: SessionId, timeoutMs: number, done: (alive: boolean) => void): void;
+  /** The tracker of global sessions, when this server leads; undefined otherwise. */
+  readonly tracker: SessionTracker | undefined;
+  /** Text of `/zookeeper/config`; empty for a server that stands alone. */
+  readonly membership: string;
+}
+
+/** Single. */
+export const CONSENSUS: Token<Consensus> = token("consensus");

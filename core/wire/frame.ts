@@ -1,0 +1,90 @@
+import { getInt } from "./jute.ts";
+
+/** ZooKeeper's default for `jute.maxbuffer`, in bytes; a frame of exactly this size is accepted. */
+export const FRAME_BYTES_MAX = 1_048_575;
+
+/** Receives the frames of one byte stream. */
+export interface FrameSink {
+  /**
+   * One frame: the bytes from `start` to `end`, without the length. Valid during the call only.
+   *
+   * @returns false to stop: the rest is kept until {@link FrameCutter.resume}.
+   */
+  frame(bytes: Uint8Array, start: number, end: number): boolean;
+  /** A length that is negative or above the limit; the stream is of no further use. */
+  badLength(lengthBytes: number): void;
+}
+
+/**
+ * Cuts a byte stream into length-prefixed frames. Frames that lie whole in a chunk are handed on in
+ * place; only a frame cut by a chunk's end, and what follows a stop, is copied. Holds at most one
+ * frame of the limit plus what one chunk brought.
+ */
+export class FrameCutter {
+  readonly #sink: FrameSink;
+  readonly #frameBytesMax: number;
+  #kept: Uint8Array = EMPTY;
+  #stopped = false;
+  #ended = false;
+
+  constructor(sink: FrameSink, frameBytesMax: number = FRAME_BYTES_MAX) {
+    this.#sink = sink;
+    this.#frameBytesMax = frameBytesMax;
+  }
+
+  /** Bytes held back for a later frame. */
+  get keptBytes(): number {
+    return this.#kept.length;
+  }
+
+  /** Takes a chunk, which stays the caller's. */
+  push(chunk: Uint8Array): void {
+    if (this.#ended) return;
+    if (this.#kept.length === 0 && !this.#stopped) {
+      this.#keep(chunk, this.#cut(chunk));
+      return;
+    }
+    const joined = new Uint8Array(this.#kept.length + chunk.length);
+    joined.set(this.#kept);
+    joined.set(chunk, this.#kept.length);
+    this.#kept = joined;
+    if (!this.#stopped) this.#recut();
+  }
+
+  /** Goes on after a frame that returned false. */
+  resume(): void {
+    if (!this.#stopped) return;
+    this.#stopped = false;
+    this.#recut();
+  }
+
+  #recut(): void {
+    const bytes = this.#kept;
+    this.#kept = EMPTY;
+    this.#keep(bytes, this.#cut(bytes));
+  }
+
+  #keep(bytes: Uint8Array, from: number): void {
+    this.#kept = from === bytes.length ? EMPTY : bytes.slice(from);
+  }
+
+  /** @returns the offset up to which `bytes` were used. */
+  #cut(bytes: Uint8Array): number {
+    let at = 0;
+    while (!this.#stopped && bytes.length - at >= 4) {
+      const lengthBytes = getInt(bytes, at);
+      if (lengthBytes < 0 || lengthBytes > this.#frameBytesMax) {
+        this.#ended = true;
+        this.#sink.badLength(lengthBytes);
+        return bytes.length;
+      }
+      const end = at + 4 + lengthBytes;
+      if (end > bytes.length) break;
+      this.#stopped = !this.#sink.frame(bytes, at + 4, end);
+      at = end;
+    }
+    return at;
+  }
+}
+
+const EMPTY = new Uint8Array(0);
