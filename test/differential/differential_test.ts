@@ -1,0 +1,91 @@
+import fc from "fast-check";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { type AllowedCounts, difference } from "./compare.ts";
+import { programs } from "./generator.ts";
+import { countOps, type Program } from "./program.ts";
+import { Runner } from "./runner.ts";
+import { type Server, type ServerKind, startServer, whyNot } from "./servers.ts";
+import { addCoverage, type Coverage, coverageTable, type Transcript } from "./transcript.ts";
+
+/**
+ * `DIFFERENTIAL_SERVERS` (default `apache,zookit`), `DIFFERENTIAL_OPS` (default 2000) and
+ * `DIFFERENTIAL_SEED` (default 1) choose what is compared; seeds count up from the first one.
+ */
+const KINDS = (process.env.DIFFERENTIAL_SERVERS ?? "apache,zookit").split(",") as ServerKind[];
+const OPS_MIN = Number(process.env.DIFFERENTIAL_OPS ?? 2_000);
+const FIRST_SEED = Number(process.env.DIFFERENTIAL_SEED ?? 1);
+const PROGRAMS_PER_SEED = 10;
+/** After so many seeds with a difference the run stops looking for more. */
+const FAILURES_MAX = 5;
+
+class Comparison {
+  readonly coverage: [Coverage, Coverage] = [new Map(), new Map()];
+  readonly allowed: AllowedCounts = new Map();
+  ops = 0;
+  readonly #runners: readonly [Runner, Runner];
+
+  constructor(servers: readonly [Server, Server]) {
+    this.#runners = [new Runner(servers[0]), new Runner(servers[1])];
+  }
+
+  /** Runs `program` on both servers at once. @throws Error telling the first difference. */
+  async check(program: Program): Promise<void> {
+    const [first, second] = this.#runners;
+    const transcripts: [Transcript, Transcript] = await Promise.all([
+      first.run(program),
+      second.run(program),
+    ]);
+    this.ops += countOps(program);
+    addCoverage(this.coverage[0], transcripts[0]);
+    addCoverage(this.coverage[1], transcripts[1]);
+    const found = difference(program, transcripts, this.allowed);
+    if (found !== undefined) throw new Error(found);
+  }
+
+  async stop(): Promise<void> {
+    for (const runner of this.#runners) await runner.stop();
+  }
+}
+
+async function compareAll(comparison: Comparison): Promise<string[]> {
+  const failures: string[] = [];
+  let seed = FIRST_SEED;
+  for (; comparison.ops < OPS_MIN && failures.length < FAILURES_MAX; seed++) {
+    const property = fc.asyncProperty(programs(), (program) => comparison.check(program));
+    const result = await fc.check(property, { seed, numRuns: PROGRAMS_PER_SEED });
+    if (!result.failed) continue;
+    const [program] = result.counterexample ?? [];
+    const cause = result.errorInstance instanceof Error ? result.errorInstance.message : "";
+    failures.push(`seed ${seed}: ${JSON.stringify(program)}\n${cause}`);
+  }
+  console.log(`${comparison.ops} operations, seeds ${FIRST_SEED} to ${seed - 1}`);
+  console.log(`opcode and code: count on ${KINDS[0]}/${KINDS[1]}`);
+  console.log(coverageTable(...comparison.coverage));
+  for (const [name, count] of comparison.allowed) console.log(`allowed ${name}: ${count} times`);
+  return failures;
+}
+
+const missing = KINDS.map(whyNot).find((reason) => reason !== undefined);
+const name = `${KINDS[0]} and ${KINDS[1]} give the same answers to the same random operations`;
+
+if (missing !== undefined) {
+  console.log(`skipped: ${missing}`);
+  test.skip(name, () => {});
+} else {
+  test(name, async () => {
+    const [first = "apache", second = "zookit"] = KINDS;
+    const servers = await Promise.all([startServer(first), startServer(second)]);
+    try {
+      const comparison = new Comparison([servers[0], servers[1]]);
+      const failures = await compareAll(comparison);
+      for (const failure of failures) console.log(failure);
+      await comparison.stop();
+      assert.is(failures.length, 0, `${failures.length} seeds differ; see the programs above`);
+    } finally {
+      for (const server of servers) await server.stop();
+    }
+  });
+}
+
+test.run();

@@ -1,0 +1,149 @@
+import type { Json, JsonObject } from "./transcript.ts";
+import { FrameReader, hex } from "./wire.ts";
+
+/**
+ * Turns what differs between any two runs into what must not: zxids into distances from the
+ * program's start, session ids into labels, times into relations, unordered lists into sorted
+ * ones, the program's root into `@`.
+ */
+export class Normaliser {
+  readonly root: string;
+  readonly baseZxid: bigint;
+  readonly #labels = new Map<bigint, string>();
+  /** Time of each transaction seen, to notice one that is told with two times. */
+  readonly #times = new Map<bigint, bigint>();
+
+  constructor(root: string, baseZxid: bigint) {
+    this.root = root;
+    this.baseZxid = baseZxid;
+  }
+
+  /** The label of a session, made on first use: sessions are numbered as they are opened. */
+  label(sessionId: bigint): string {
+    if (sessionId === 0n) return "none";
+    const known = this.#labels.get(sessionId);
+    if (known !== undefined) return known;
+    const made = `session-${this.#labels.size}`;
+    this.#labels.set(sessionId, made);
+    return made;
+  }
+
+  zxid(zxid: bigint): string {
+    if (zxid <= 0n) return String(zxid);
+    return zxid <= this.baseZxid ? "old" : `+${zxid - this.baseZxid}`;
+  }
+
+  path(path: string | null): string | null {
+    if (path === null) return null;
+    if (path.startsWith("/zookeeper/quota")) return path.replace(this.root, "~");
+    return path.startsWith(this.root) ? `@${path.slice(this.root.length)}` : path;
+  }
+
+  stat(reader: FrameReader): JsonObject {
+    const [czxid, mzxid, ctime, mtime] = [reader.long(), reader.long(), reader.long(), reader.long()];
+    const counters = { version: reader.int(), cversion: reader.int(), aversion: reader.int() };
+    const owner = reader.long();
+    const sizes = { dataLength: reader.int(), numChildren: reader.int() };
+    const zxids = { czxid: this.zxid(czxid), mzxid: this.zxid(mzxid) };
+    const pzxid = this.zxid(reader.long());
+    const known = this.#timeIs(czxid, ctime) && this.#timeIs(mzxid, mtime);
+    const times = !known ? "contradicts an earlier answer" : mtime >= ctime ? "rising" : "falling";
+    const ephemeralOwner = owner === 0n ? "none" : this.#owner(owner);
+    return { ...zxids, pzxid, times, ...counters, ephemeralOwner, ...sizes };
+  }
+
+  #owner(owner: bigint): string {
+    return this.#labels.get(owner) ?? "a session of nobody here";
+  }
+
+  #timeIs(zxid: bigint, time: bigint): boolean {
+    if (zxid <= this.baseZxid) return true;
+    const known = this.#times.get(zxid);
+    if (known === undefined) this.#times.set(zxid, time);
+    return known === undefined || known === time;
+  }
+}
+
+/** Bytes as text where they are printable, or else as hexadecimal digits. */
+export function dataText(bytes: Uint8Array | null): Json {
+  if (bytes === null) return null;
+  const text = new TextDecoder().decode(bytes);
+  return /^[ -~\n]*$/.test(text) ? text : `0x${hex(bytes)}`;
+}
+
+export function sorted(items: readonly (string | null)[] | null): Json {
+  return items === null ? null : [...items].sort();
+}
+
+/** The body of a reply to `op`, or its bytes where they are not what that reply holds. */
+export function decodeBody(op: string, reader: FrameReader, to: Normaliser): Json {
+  const start = reader.restHex();
+  try {
+    const body = readBody(op, reader, to);
+    return reader.left() === 0 ? body : { body, rest: reader.restHex() };
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return { undecodable: start };
+  }
+}
+
+function readBody(op: string, reader: FrameReader, to: Normaliser): Json {
+  switch (op) {
+    case "create":
+    case "sync":
+      return to.path(reader.text());
+    case "create2":
+    case "createContainer":
+    case "createTTL":
+      return { path: to.path(reader.text()), stat: to.stat(reader) };
+    case "exists":
+    case "setData":
+    case "setACL":
+      return to.stat(reader);
+    case "getData":
+      return { data: dataText(reader.buffer()), stat: to.stat(reader) };
+    case "getACL":
+      return { acl: readAcl(reader), stat: to.stat(reader) };
+    case "getChildren":
+      return sorted(reader.list(() => reader.text()));
+    case "getChildren2":
+      return { children: sorted(reader.list(() => reader.text())), stat: to.stat(reader) };
+    case "getAllChildrenNumber":
+    case "addWatch":
+      return reader.int();
+    case "getEphemerals":
+      return sorted(reader.list(() => to.path(reader.text())));
+    case "whoAmI":
+      return sorted(reader.list(() => `${reader.text()}:${reader.text()}`));
+    case "sasl":
+      return dataText(reader.buffer());
+    case "multi":
+    case "multiRead":
+      return readResults(reader, to);
+    default:
+      return null; // No body; what is there all the same is reported as `rest`.
+  }
+}
+
+function readAcl(reader: FrameReader): Json {
+  const entry = (): string => `${reader.int()} ${reader.text()}:${reader.text()}`;
+  return reader.list(entry);
+}
+
+const RESULT_BODIES: Readonly<Record<number, string>> = {
+  1: "create",
+  4: "getData",
+  5: "setData",
+  8: "getChildren",
+  15: "create2",
+};
+
+function readResults(reader: FrameReader, to: Normaliser): Json {
+  const results: JsonObject[] = [];
+  for (;;) {
+    const [type, done, err] = [reader.int(), reader.bool(), reader.int()];
+    if (done) return { results, end: [type, err] };
+    const body = type === -1 ? reader.int() : readBody(RESULT_BODIES[type] ?? "", reader, to);
+    results.push({ type, err, body });
+  }
+}

@@ -1,0 +1,114 @@
+/** A random program as data: it prints well, shrinks well and can be pasted into a test. */
+
+/** Name of an access control list in `acls.ts`. */
+export type AclName = string;
+
+/** `@` at the start of a path stands for the program's root, `~` for its place under quotas. */
+export type PathText = string | null;
+
+export type CreateOp = {
+  readonly op: "create" | "create2" | "createContainer" | "createTTL";
+  readonly path: PathText;
+  readonly data: string | null;
+  readonly acl: AclName;
+  readonly flags: number;
+  readonly ttl?: number;
+};
+export type DeleteOp = { readonly op: "delete"; readonly path: PathText; readonly version: number };
+export type CheckOp = { readonly op: "check"; readonly path: PathText; readonly version: number };
+export type SetDataOp = {
+  readonly op: "setData";
+  readonly path: PathText;
+  readonly data: string | null;
+  readonly version: number;
+};
+export type SetAclOp = {
+  readonly op: "setACL";
+  readonly path: PathText;
+  readonly acl: AclName;
+  readonly version: number;
+};
+export type WatchingReadOp = {
+  readonly op: "exists" | "getData" | "getChildren" | "getChildren2";
+  readonly path: PathText;
+  readonly watch: boolean;
+};
+export type PathOp = {
+  readonly op: "getACL" | "sync" | "getEphemerals" | "getAllChildrenNumber";
+  readonly path: PathText;
+};
+export type WatchOp = {
+  readonly op: "addWatch" | "checkWatches" | "removeWatches";
+  readonly path: PathText;
+  /** The mode for addWatch, the type of watcher for the other two. */
+  readonly mode: number;
+};
+export type SetWatchesOp = {
+  readonly op: "setWatches" | "setWatches2";
+  readonly since: "zero" | "base" | "now" | "future" | "negative";
+  /** data, exist, child, and for setWatches2 persistent and recursive; null is a null vector. */
+  readonly lists: readonly (readonly PathText[] | null)[];
+};
+export type MultiOp = { readonly op: "multi" | "multiRead"; readonly ops: readonly Op[] };
+export type AuthOp = {
+  readonly op: "auth";
+  readonly scheme: string | null;
+  readonly auth: string | null;
+};
+export type BareOp = {
+  readonly op: "whoAmI" | "ping" | "closeSession" | "sasl" | "reconfig";
+};
+/** The frame of `of` with its body cut by `cut` bytes, then `tail` (hexadecimal) added. */
+export type GarbledOp = {
+  readonly op: "garbled";
+  readonly of: Op;
+  readonly cut: number;
+  readonly tail: string;
+};
+/** A well-formed header with a type that is no request. */
+export type UnknownOp = { readonly op: "unknown"; readonly type: number };
+/** Bytes that are not a frame at all; length and header included. */
+export type RawOp = { readonly op: "raw"; readonly bytes: string };
+
+export type Op =
+  | CreateOp
+  | DeleteOp
+  | CheckOp
+  | SetDataOp
+  | SetAclOp
+  | WatchingReadOp
+  | PathOp
+  | WatchOp
+  | SetWatchesOp
+  | MultiOp
+  | AuthOp
+  | BareOp
+  | GarbledOp
+  | UnknownOp
+  | RawOp;
+
+/** Sent in one write on one session, and answered before the next step begins. */
+export type BatchStep = {
+  readonly kind: "batch";
+  readonly session: number;
+  readonly ops: readonly Op[];
+};
+/**
+ * `drop` cuts the connection, and the next use of the session re-attaches it. `expire`
+ * re-attaches with the shortest timeout, stays silent and waits for the session's end.
+ */
+export type SessionStep = { readonly kind: "drop" | "expire"; readonly session: number };
+export type Step = BatchStep | SessionStep;
+
+export type Program = {
+  /** What each session says in an auth packet when it connects; null says nothing. */
+  readonly identities: readonly (string | null)[];
+  readonly steps: readonly Step[];
+};
+
+/** Number of operations in `program`, those inside of multis included. */
+export function countOps(program: Program): number {
+  const countIn = (ops: readonly Op[]): number =>
+    ops.reduce((sum, op) => sum + 1 + ("ops" in op ? countIn(op.ops) : 0), 0);
+  return program.steps.reduce((sum, step) => sum + (step.kind === "batch" ? countIn(step.ops) : 1), 0);
+}

@@ -1,0 +1,169 @@
+import { Connection } from "./connection.ts";
+import { type EncodeContext, encodeOp } from "./encode.ts";
+import { decodeBody, type Normaliser } from "./normalise.ts";
+import type { Op } from "./program.ts";
+import type { ConnectedEntry, Entry } from "./transcript.ts";
+import { FrameReader, FrameWriter } from "./wire.ts";
+
+const EVENT_XID = -1;
+const PING_XID = -2;
+const AUTH_XID = -4;
+const SET_WATCHES_XID = -8;
+/** How long an answer may take before the transcript says that there is none. */
+const ANSWER_MS_MAX = 5_000;
+export const TIMEOUT_MS = 60_000;
+
+/** One session of a program on one server, over as many connections as it takes. */
+export class Session {
+  /** Last zxid seen in any reply. */
+  lastZxid = 0n;
+  readonly #port: number;
+  readonly #normaliser: Normaliser;
+  #connection: Connection | undefined;
+  #id = 0n;
+  #password: Uint8Array = new Uint8Array(16);
+  #nextXid = 1;
+  /** Names of the requests not answered yet, oldest first. */
+  #owed: string[] = [];
+  #greeted = true;
+  #endTold = true;
+  #entries: Entry[] = [];
+
+  constructor(port: number, normaliser: Normaliser) {
+    this.#port = port;
+    this.#normaliser = normaliser;
+  }
+
+  get connected(): boolean {
+    return this.#connection !== undefined && !this.#connection.closed;
+  }
+
+  get exists(): boolean {
+    return this.#id !== 0n;
+  }
+
+  /** The label of the present session id. */
+  get label(): string {
+    return this.#normaliser.label(this.#id);
+  }
+
+  /**
+   * Connects: re-attaches the session where there is one. The auth packet follows in the same
+   * write, so that the server has to keep it behind the unfinished handshake.
+   */
+  async connect(timeoutMs: number, identity: string | null): Promise<void> {
+    const wasNew = !this.exists;
+    this.#connection = await Connection.dial(this.#port);
+    [this.#greeted, this.#endTold, this.#owed] = [false, false, []];
+    const hello = new FrameWriter().int(0).long(0n).int(timeoutMs).long(this.#id);
+    hello.buffer(this.#password).bool(false);
+    this.#connection.write(hello.frame());
+    if (identity !== null) {
+      this.send([{ op: "auth", scheme: "digest", auth: identity }]);
+    }
+    await this.#settle();
+    if (!wasNew && !this.exists) await this.connect(timeoutMs, identity);
+  }
+
+  /** Writes all of `ops` at once. */
+  send(ops: readonly Op[]): void {
+    const context: EncodeContext = { ...this.#normaliser, lastZxid: this.lastZxid };
+    const frames = new FrameWriter();
+    for (const op of ops) {
+      frames.raw(encodeOp(op, this.#xidOf(op), context));
+      this.#owed.push(op.op === "garbled" ? `garbled-${op.of.op}` : op.op);
+    }
+    this.#connection?.write(frames.body());
+  }
+
+  async request(ops: readonly Op[]): Promise<void> {
+    this.send(ops);
+    await this.#settle();
+  }
+
+  /** Waits until every event caused so far has arrived: a ping travels behind them. */
+  async barrier(): Promise<void> {
+    if (this.connected) await this.request([{ op: "ping" }]);
+  }
+
+  /** Cuts the connection; the session lives on. */
+  cut(): void {
+    this.#endTold = true;
+    this.#connection?.cut();
+  }
+
+  /** Waits, silently, until the server ends the connection. */
+  async ended(ms: number): Promise<void> {
+    await this.#connection?.until(() => false, ms);
+    this.#read();
+  }
+
+  /** The entries since the last call. */
+  take(): Entry[] {
+    this.#read();
+    return this.#entries.splice(0);
+  }
+
+  async #settle(): Promise<void> {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    const answered = (): boolean => {
+      this.#read();
+      return this.#greeted && this.#owed.length === 0;
+    };
+    const inTime = await connection.until(answered, ANSWER_MS_MAX);
+    if (!inTime) this.#entries.push({ kind: "silent", missing: this.#owed.length });
+    if (!inTime) this.#owed = [];
+    this.#read();
+  }
+
+  #read(): void {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    for (const frame of connection.frames.splice(0)) {
+      if (this.#greeted) this.#entries.push(this.#entryOf(frame));
+      else this.#greet(frame);
+    }
+    if (!connection.closed || this.#endTold) return;
+    this.#endTold = true;
+    this.#entries.push(this.#greeted ? { kind: "closed" } : this.#connected("closed", 0));
+  }
+
+  #greet(frame: Uint8Array): void {
+    this.#greeted = true;
+    const reader = new FrameReader(frame);
+    reader.int();
+    const [timeoutMs, id] = [reader.int(), reader.long()];
+    const password = reader.buffer() ?? new Uint8Array(0);
+    const as = id === 0n ? "refused" : id === this.#id ? "resumed" : "new";
+    [this.#id, this.#password] = [id, password];
+    this.#entries.push(this.#connected(as, timeoutMs));
+  }
+
+  #connected(as: ConnectedEntry["as"], timeoutMs: number): ConnectedEntry {
+    return { kind: "connected", as, timeoutMs, session: this.label };
+  }
+
+  #entryOf(frame: Uint8Array): Entry {
+    const reader = new FrameReader(frame);
+    const [xid, zxid, err] = [reader.int(), reader.long(), reader.int()];
+    const to = this.#normaliser;
+    if (xid === EVENT_XID) {
+      const [type, state] = [reader.int(), reader.int()];
+      return { kind: "event", type, state, path: to.path(reader.text()), zxid: to.zxid(zxid) };
+    }
+    if (zxid > this.lastZxid) this.lastZxid = zxid;
+    const op = this.#owed.shift() ?? "nobody";
+    if (op === "closeSession" && err === 0) this.#id = 0n;
+    const none = err !== 0 && reader.left() === 0;
+    const body = none ? null : decodeBody(op, reader, to);
+    return { kind: "reply", op, xid, zxid: to.zxid(zxid), err, body };
+  }
+
+  #xidOf(op: Op): number {
+    if (op.op === "ping") return PING_XID;
+    if (op.op === "auth") return AUTH_XID;
+    if (op.op === "setWatches" || op.op === "setWatches2") return SET_WATCHES_XID;
+    return this.#nextXid++;
+  }
+}
