@@ -1,0 +1,46 @@
+/* The load generator of `npm run bench`: see load.h for the options, docs/benchmarks.md for use. */
+#include "load.h"
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+int main(int count, char **words) {
+  struct options options = {.root = "/bench", .connections = 1, .window = 1, .watchers = 1000,
+                            .rounds = 50, .seconds = 5, .expect = -1};
+  static const struct option names[] = {
+    {"root", 1, 0, 'r'}, {"port", 1, 0, 'p'}, {"connections", 1, 0, 'c'}, {"window", 1, 0, 'w'},
+    {"watchers", 1, 0, 'n'}, {"rounds", 1, 0, 'o'}, {"seconds", 1, 0, 's'}, {"count", 1, 0, 'm'},
+    {"expect", 1, 0, 'e'}, {"server-pid", 1, 0, 'i'}, {"fixed", 0, 0, 'f'}, {"keep", 0, 0, 'k'},
+    {0, 0, 0, 0}};
+  for (int letter; (letter = getopt_long(count, words, "", names, NULL)) != -1;) {
+    switch (letter) {
+      case 'r': options.root = optarg; break;
+      case 'p': options.port = atoi(optarg); break;
+      case 'c': options.connections = atoi(optarg); break;
+      case 'w': options.window = atoi(optarg); break;
+      case 'n': options.watchers = atoi(optarg); break;
+      case 'o': options.rounds = atoi(optarg); break;
+      case 's': options.seconds = atof(optarg); break;
+      case 'm': options.count_max = atol(optarg); break;
+      case 'e': options.expect = atol(optarg); break;
+      case 'i': options.server_pid = atoi(optarg); break;
+      case 'f': options.fixed = true; break;
+      case 'k': options.keep = true; break;
+      default: return 2;
+    }
+  }
+  if (optind + 1 != count) fail("name one mode: get, set, mix, create, watchers or first");
+  if (options.port < 1 || options.connections < 1 || options.connections > ZNODE_COUNT ||
+      options.window < 1) fail("a number is out of range");
+  struct rlimit files;
+  getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+  options.mode = words[optind];
+  if (strcmp(options.mode, "watchers") == 0) run_watchers(&options);
+  else if (strcmp(options.mode, "first") == 0) run_first(&options);
+  else run_throughput(&options);
+  return 0;
+}

@@ -1,0 +1,116 @@
+/* Modes that are not about throughput: notifying many watchers, and the first answer of a start. */
+#include "load.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+
+/* How long the reader of notifications sleeps between looks, which bounds the error. It sleeps so
+ * that the server need not wake a process for each event: real watchers live elsewhere. */
+static const struct timespec LOOK_PAUSE = {.tv_nsec = 100000};
+static const struct timespec KNOCK_PAUSE = {.tv_nsec = 2000000};
+/* Apache 3.8.0 never answers some connections that arrive while it starts. */
+static const int KNOCK_MS_MAX = 200;
+
+static void check_event(const uint8_t *frame, ssize_t size, const char *path) {
+  size_t path_bytes = strlen(path);
+  if (size != (ssize_t)(4 + REPLY_HEADER_BYTES + 12 + path_bytes)) {
+    fail("an event of %zd bytes", size);
+  }
+  if (get_int(frame + 4) != -1 || get_int(frame + 16) != 0) fail("a strange event header");
+  if (get_int(frame + 20) != EVENT_DATA_CHANGED) fail("event type %d", get_int(frame + 20));
+  if (memcmp(frame + 32, path, path_bytes) != 0) fail("an event for another path");
+}
+
+/* Reads exactly one event from every watcher. */
+static void await_events(const struct options *options, int epoll) {
+  struct epoll_event *ready = calloc((size_t)options->watchers, sizeof *ready);
+  uint8_t frame[FRAME_BYTES_MAX];
+  uint64_t patience_end = now_ns() + 30000000000ull;
+  for (int missing = options->watchers; missing > 0;) {
+    nanosleep(&LOOK_PAUSE, NULL);
+    int count = epoll_wait(epoll, ready, options->watchers, 0);
+    for (int i = 0; i < count; i++) {
+      ssize_t size = recv(ready[i].data.fd, frame, sizeof frame, 0);
+      check_event(frame, size, options->root);
+    }
+    missing -= count;
+    if (now_ns() > patience_end) fail("%d notifications never came", missing);
+  }
+  free(ready);
+}
+
+/* Sets a watch through every connection, and checks that it sees the last data written. */
+static void arm(const struct options *options, struct wire *watchers, uint64_t stamp) {
+  uint8_t request[REQUEST_BYTES_MAX];
+  for (int i = 0; i < options->watchers; i++) {
+    struct wire *wire = &watchers[i];
+    wire_send(wire, request, encode_get(request, ++wire->xid, options->root, true));
+  }
+  for (int i = 0; i < options->watchers; i++) {
+    struct wire *wire = &watchers[i];
+    if (wire_reply(wire, wire->xid) != 0) fail("getData failed");
+    if (!options->fixed && !is_data(wire->frame + REPLY_HEADER_BYTES + 4, stamp)) fail("old data");
+  }
+}
+
+/* Time from just before setData is sent until the last watcher has its notification. */
+void run_watchers(const struct options *options) {
+  struct wire *watchers = calloc((size_t)options->watchers, sizeof(struct wire));
+  struct wire writer;
+  struct histogram *histogram = calloc(1, sizeof *histogram);
+  uint8_t request[REQUEST_BYTES_MAX];
+  int epoll = epoll_create1(EPOLL_CLOEXEC);
+  if (!wire_open(&writer, options->port, ANSWER_MS_MAX)) fail("cannot connect");
+  wire_ensure(&writer, options->root);
+  for (int i = 0; i < options->watchers; i++) {
+    if (!wire_open(&watchers[i], options->port, ANSWER_MS_MAX)) fail("no connection %d", i);
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = watchers[i].fd};
+    epoll_ctl(epoll, EPOLL_CTL_ADD, watchers[i].fd, &event);
+  }
+  double cpu_before = server_cpu_seconds(options->server_pid);
+  wire_send(&writer, request, encode_set(request, ++writer.xid, options->root, 0));
+  if (wire_reply(&writer, writer.xid) != 0) fail("setData failed");
+  for (int round = 0; round < options->rounds; round++) {
+    arm(options, watchers, (uint64_t)round);
+    size_t size = encode_set(request, ++writer.xid, options->root, (uint64_t)round + 1);
+    uint64_t start = now_ns();
+    wire_send(&writer, request, size);
+    await_events(options, epoll);
+    histogram_add(histogram, now_ns() - start);
+    if (wire_reply(&writer, writer.xid) != 0) fail("setData failed");
+  }
+  double server_cpu = server_cpu_seconds(options->server_pid) - cpu_before;
+  for (int i = 0; i < options->watchers; i++) wire_close(&watchers[i]);
+  wire_close(&writer);
+  printf("{\"count\":%d,\"p50Us\":%.1f,\"p99Us\":%.1f,\"serverCpuSeconds\":%.2f}\n",
+         options->rounds, histogram_us(histogram, 0.5), histogram_us(histogram, 0.99), server_cpu);
+}
+
+/* Knocks until a server answers, then until it shows the expected content; prints when it did. */
+void run_first(const struct options *options) {
+  struct wire wire;
+  uint8_t request[REQUEST_BYTES_MAX];
+  uint64_t patience_end = now_ns() + (uint64_t)(options->seconds * 1e9);
+  while (!wire_open(&wire, options->port, KNOCK_MS_MAX)) {
+    if (now_ns() > patience_end) fail("no answer within %.0f s", options->seconds);
+    nanosleep(&KNOCK_PAUSE, NULL);
+  }
+  wire_send(&wire, request, encode_get(request, ++wire.xid, options->root, false));
+  int32_t error = wire_reply(&wire, wire.xid);
+  uint64_t answered = now_ns();
+  if (error != 0) fail("getData %s: error %d", options->root, error);
+  if (options->expect >= 0) {
+    uint8_t *end = put_int(put_int(request + 4, ++wire.xid), OP_DESCENDANTS);
+    end = put_path(end, options->root);
+    put_int(request, (int32_t)(end - request - 4));
+    wire_send(&wire, request, (size_t)(end - request));
+    if (wire_reply(&wire, wire.xid) != 0) fail("getAllChildrenNumber failed");
+    int32_t found = get_int(wire.frame + REPLY_HEADER_BYTES);
+    if (found != options->expect) fail("%d znodes, %ld expected", found, options->expect);
+  }
+  wire_close(&wire);
+  printf("{\"answeredNs\":%llu}\n", (unsigned long long)answered);
+}
