@@ -1,0 +1,99 @@
+import { decodeUtf8 } from "../wire/jute.ts";
+
+const SLASH = 0x2f;
+const DOT = 0x2e;
+
+/**
+ * A path that lies somewhere in a buffer, to be looked up without making a string. Reused: valid
+ * during the call that was given it; {@link text} may be kept.
+ */
+export class PathRef {
+  bytes: Uint8Array = EMPTY;
+  /** Offset of the first byte, a `/`. */
+  start = 0;
+  /** Offset after the last byte. */
+  end = 0;
+  #text: string | undefined;
+
+  /** Points at other bytes. */
+  set(bytes: Uint8Array, start: number, end: number): void {
+    this.bytes = bytes;
+    this.start = start;
+    this.end = end;
+    this.#text = undefined;
+  }
+
+  /** The path as a string, decoded once. */
+  text(): string {
+    return (this.#text ??= decodeUtf8(this.bytes, this.start, this.end));
+  }
+}
+
+/**
+ * Whether a client may create or change a node of this name: the full validation of ZooKeeper's
+ * server (`PathUtils.validatePath`).
+ */
+export function isValidPath(path: string): boolean {
+  if (path.charCodeAt(0) !== SLASH) return false;
+  if (path.length === 1) return true;
+  let componentStart = 1;
+  for (let i = 1; i < path.length; i++) {
+    const unit = path.charCodeAt(i);
+    if (unit === SLASH) {
+      if (!isComponent(path, componentStart, i)) return false;
+      componentStart = i + 1;
+    } else if (!isAllowedUnit(unit)) return false;
+  }
+  return isComponent(path, componentStart, path.length);
+}
+
+function isComponent(path: string, start: number, end: number): boolean {
+  if (end === start) return false;
+  if (end - start > 2 || path.charCodeAt(start) !== DOT) return true;
+  return end - start === 2 && path.charCodeAt(start + 1) !== DOT;
+}
+
+function isAllowedUnit(unit: number): boolean {
+  if (unit < 0x7f) return unit > 0x1f;
+  return unit > 0x9f && (unit < 0xd800 || unit > 0xf8ff) && unit < 0xfff0;
+}
+
+/** The weaker test before a parent is looked up: there is a `/` and no NUL. */
+export function hasParent(path: string): boolean {
+  return path.includes("/") && !path.includes("\0");
+}
+
+/** The path up to its last `/`; `""`, an alias of the root, for a child of the root. */
+export function parentPath(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
+}
+
+/** What follows the last `/`. */
+export function lastName(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+/** As {@link parentPath} for bytes: the offset of the last `/`, `start` when there is none. */
+export function parentEnd(bytes: Uint8Array, start: number, end: number): number {
+  let at = end;
+  while (at > start && bytes[at - 1] !== SLASH) at -= 1;
+  return at > start ? at - 1 : start;
+}
+
+/**
+ * What a sequential create appends: the parent's stored cversion before the create, as C's `%010d`.
+ */
+export function sequenceSuffix(parentCversion: number): string {
+  if (parentCversion >= 0) return String(parentCversion).padStart(10, "0");
+  return `-${String(-parentCversion).padStart(9, "0")}`;
+}
+
+/** Nodes that no client may delete. */
+export const UNDELETABLE_PATHS: ReadonlySet<string> = new Set([
+  "/",
+  "/zookeeper",
+  "/zookeeper/quota",
+  "/zookeeper/config",
+]);
+
+const EMPTY = new Uint8Array(0);
