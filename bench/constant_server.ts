@@ -50,6 +50,7 @@ function notifyWatchers(path: Buffer): void {
 class Connection {
   readonly #socket: Socket;
   #greeted = false;
+  #closing = false;
   #rest: Buffer | undefined;
   #out: Buffer = Buffer.allocUnsafe(OUT_BYTES);
 
@@ -69,6 +70,7 @@ class Connection {
     }
     this.#rest = start < input.length ? Buffer.from(input.subarray(start)) : undefined;
     if (end > 0) this.#socket.write(this.#out.subarray(0, end));
+    if (this.#closing) this.#socket.end();
     // Bytes that the kernel did not take at once are still in the buffer.
     if (this.#socket.writableLength > 0) this.#out = Buffer.allocUnsafe(OUT_BYTES);
   }
@@ -84,7 +86,7 @@ class Connection {
     this.#out.writeInt32BE(input.readInt32BE(start), at + 4);
     this.#out.writeInt32BE(1, at + 12);
     if (op === OP.getData && input[next - 1] === 1) watchers.add(this.#socket);
-    if (op === OP.closeSession) this.#socket.end();
+    if (op === OP.closeSession) this.#closing = true;
     if (op !== OP.create && op !== OP.setData) return end;
     const pathEnd = start + 12 + input.readInt32BE(start + 8);
     if (op === OP.setData && watchers.size > 0) notifyWatchers(input.subarray(start + 12, pathEnd));
