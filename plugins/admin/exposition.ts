@@ -1,0 +1,53 @@
+import { Counter, Gauge, MetricType, Summary as PromSummary, Registry } from "prom-client";
+import type { ServerInspection } from "../../core/contracts/inspection.ts";
+import type { Metric, Metrics, Summary } from "../../core/contracts/metrics.ts";
+import { readFigures } from "./figures.ts";
+
+/**
+ * The figures of a server in Prometheus' text format, under Apache 3.9's names. Read when asked and
+ * kept nowhere, so a request to the server pays nothing for them.
+ */
+export async function exposition(inspection: ServerInspection, metrics: Metrics): Promise<string> {
+  const registry = new Registry();
+  const figures = readFigures(inspection);
+  for (const { name, help, value } of figures) addGauge(registry, name, help, value);
+  const known = new Set(figures.map(({ name }) => name));
+  for (const metric of metrics.read()) {
+    if (!known.has(metric.name)) addMetric(registry, metric);
+  }
+  return registry.metrics();
+}
+
+/** The content type of {@link exposition}. */
+export const EXPOSITION_TYPE: string = Registry.PROMETHEUS_CONTENT_TYPE;
+
+function addGauge(registry: Registry, name: string, help: string, value: number): void {
+  new Gauge({ name, help, registers: [registry] }).set(value);
+}
+
+function addMetric(registry: Registry, metric: Metric): void {
+  const { kind, name, help } = metric;
+  if (kind === "gauge") addGauge(registry, name, help, metric.value);
+  else if (kind === "counter") new Counter({ name, help, registers: [registry] }).inc(metric.value);
+  else registry.registerMetric(new ReadSummary(name, help, metric.summary));
+}
+
+/** A summary of sum and count that are counted elsewhere. */
+class ReadSummary extends PromSummary {
+  readonly #read: { readonly name: string; readonly help: string; readonly summary: Summary };
+
+  constructor(name: string, help: string, summary: Summary) {
+    super({ name, help, percentiles: [], registers: [] });
+    this.#read = { name, help, summary };
+  }
+
+  override async get(): ReturnType<PromSummary["get"]> {
+    const { name, help, summary } = this.#read;
+    const values = [
+      { metricName: `${name}_sum`, labels: {}, value: summary.sum },
+      { metricName: `${name}_count`, labels: {}, value: summary.count },
+    ];
+    const type = MetricType.Summary;
+    return { name, help, type, values, aggregator: "sum", collect: () => {} };
+  }
+}

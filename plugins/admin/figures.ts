@@ -1,0 +1,80 @@
+import { readdirSync, readFileSync } from "node:fs";
+import type { ServerInspection } from "../../core/contracts/inspection.ts";
+
+/** A figure computed when it is asked for. */
+export interface Figure {
+  /** Apache ZooKeeper's name, without `zk_`. */
+  readonly name: string;
+  readonly help: string;
+  readonly value: number;
+  /** Printed with a decimal point even when it is whole. */
+  readonly isFraction?: true;
+}
+
+/**
+ * The figures that describe a server as it is now, under the names and in the order that `mntr` of
+ * Apache ZooKeeper 3.8 prints them. A whole server has one list: `mntr` and `/metrics` show it.
+ */
+export function readFigures(inspection: ServerInspection): Figure[] {
+  const stats = inspection.stats();
+  const { latency, responseSizes, proposalSizes } = stats;
+  const figure = (name: string, help: string, value: number): Figure => ({ name, help, value });
+  const fraction = (name: string, help: string, value: number): Figure => ({
+    name,
+    help,
+    value,
+    isFraction: true,
+  });
+  const figures = [
+    figure("ephemerals_count", "ephemeral znodes", stats.ephemeralCount),
+    figure("num_alive_connections", "client connections", stats.connectionCount),
+    fraction("avg_latency", "mean request latency, ms", latency.avgMs),
+    figure("outstanding_requests", "requests not answered yet", stats.outstanding),
+    figure("znode_count", "znodes", stats.nodeCount),
+    figure("global_sessions", "sessions that all servers know", stats.globalSessionCount),
+    figure("non_mtls_remote_conn_count", "plain connections from other machines", 0),
+    figure("last_client_response_size", "size of the last answer, bytes", responseSizes.last),
+    figure("packets_sent", "frames sent to clients", stats.packetsSent),
+    figure("packets_received", "frames received from clients", stats.packetsReceived),
+    figure("max_client_response_size", "size of the largest answer, bytes", responseSizes.max),
+    fraction("connection_drop_probability", "chance that a new connection is refused", 0),
+    figure("watch_count", "watches", stats.watchCount),
+    figure("auth_failed_count", "refused authentications", stats.authFailedCount),
+    figure("min_latency", "least request latency, ms", Math.floor(latency.minMs)),
+    figure("max_file_descriptor_count", "files that may be open", descriptorsMax()),
+    figure("approximate_data_size", "paths and data, bytes", stats.approximateDataBytes),
+    figure("open_file_descriptor_count", "files open", descriptorsOpen()),
+    figure("local_sessions", "sessions that only this server knows", stats.localSessionCount),
+    figure("uptime", "time served, ms", Math.floor(inspection.uptimeMs)),
+    figure("max_latency", "greatest request latency, ms", Math.floor(latency.maxMs)),
+    figure("outstanding_tls_handshake", "TLS handshakes under way", 0),
+    figure("min_client_response_size", "size of the smallest answer, bytes", responseSizes.min),
+    figure("non_mtls_local_conn_count", "plain connections from this machine", 0),
+  ];
+  if (proposalSizes !== undefined) {
+    figures.push(
+      figure("last_proposal_size", "size of the last proposal, bytes", proposalSizes.last),
+      figure("max_proposal_size", "size of the largest proposal, bytes", proposalSizes.max),
+      figure("min_proposal_size", "size of the smallest proposal, bytes", proposalSizes.min),
+    );
+  }
+  return figures;
+}
+
+/** Files this process has open; -1 where the system does not tell. */
+function descriptorsOpen(): number {
+  try {
+    return readdirSync("/proc/self/fd").length;
+  } catch {
+    return -1; // Only Linux has it, and Apache says -1 where it cannot tell.
+  }
+}
+
+function descriptorsMax(): number {
+  try {
+    const limits = readFileSync("/proc/self/limits", "utf8");
+    return Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? -1);
+  } catch {
+    return -1; // As above.
+  }
+}
