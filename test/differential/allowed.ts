@@ -1,5 +1,5 @@
-import type { Op } from "./program.ts";
-import type { Entry, JsonObject, ReplyEntry } from "./transcript.ts";
+import type { CreateOp, Op, PathText } from "./program.ts";
+import type { Entry, EventEntry, JsonObject, ReplyEntry } from "./transcript.ts";
 
 /** One answer at the same place on both servers, and the request that it answers. */
 export type Pair = {
@@ -11,11 +11,19 @@ export type Pair = {
 /** A difference that is meant: Apache 3.8.0 differs here from the releases that we follow. */
 export type AllowedDifference = {
   readonly name: string;
-  /** The place in `client-protocol.md` that says so. */
+  /** The place in the reference of the client protocol that says so. */
   readonly source: string;
   readonly reason: string;
-  matches(pair: Pair): boolean;
+  matches(pair: Pair, ghosts: GhostWatches): boolean;
 };
+
+/**
+ * Watches that one session has on Apache only, by path: left by an `exists` that Apache 3.8.0
+ * answers without a look at the access control list.
+ */
+export type GhostWatches = Set<PathText>;
+
+const EXISTS_READ = "section 17, row 'exists READ check, ACL-filtered events'";
 
 export const ALLOWED: readonly AllowedDifference[] = [
   {
@@ -29,38 +37,96 @@ export const ALLOWED: readonly AllowedDifference[] = [
       same({ ...zookit, zxid: "-1" }, apache),
   },
   {
+    name: "exists-needs-read",
+    source: EXISTS_READ,
+    reason: "since 3.8.4 exists needs READ on the node; 3.8.0 answers and sets the watch",
+    matches: ({ op, apache, zookit }, ghosts) => {
+      if (op?.op !== "exists" || !sameBut(apache, zookit, ["err", "body"])) return false;
+      const allowed = errOf(apache) === 0 && errOf(zookit) === -102;
+      if (allowed && op.watch) ghosts.add(op.path);
+      return allowed;
+    },
+  },
+  {
+    name: "exists-needs-read-watches",
+    source: EXISTS_READ,
+    reason: "the watch that such an exists left on 3.8.0 can be found and removed",
+    matches: ({ op, apache, zookit }, ghosts) =>
+      (op?.op === "checkWatches" || op?.op === "removeWatches") &&
+      ghosts.has(op.path) &&
+      sameBut(apache, zookit, ["err"]) &&
+      errOf(apache) === 0 &&
+      errOf(zookit) === -121,
+  },
+  {
+    name: "watcher-types-4-and-5",
+    source: "section 17, row 'remove/checkWatches types 4, 5; coexisting modes'",
+    reason: "3.8.0 does not know these types and answers -5",
+    matches: ({ op, apache, zookit }) =>
+      (op?.op === "checkWatches" || op?.op === "removeWatches") &&
+      (op.mode === 4 || op.mode === 5) &&
+      sameBut(apache, zookit, ["err"]) &&
+      errOf(apache) === -5 &&
+      errOf(zookit) === -121,
+  },
+  {
     name: "create2-in-multi",
     source: "section 4.1: 'Opcode 15 is answered with 15 from 3.8.2 on'",
     reason: "3.8.0 answers a create2 inside of a multi like a create, without its Stat",
-    matches: ({ apache, zookit }) =>
-      isReply(apache, "multi") &&
-      isReply(zookit, "multi") &&
-      !same(apache, zookit) &&
-      same(apache, withResults(zookit, plainCreate)),
+    matches: ({ op, apache, zookit }) =>
+      op?.op === "multi" && same(apache, withPlainCreates(op.ops, zookit)),
+  },
+  {
+    name: "bad-flags-in-multi",
+    source: "section 4.1: 'a bad create flag (3.8.2+; earlier an in-body -8)'",
+    reason: "a create flag that does not exist makes the whole multi unreadable since 3.8.2",
+    matches: ({ op, apache, zookit }) =>
+      op?.op === "multi" &&
+      op.ops.some(hasBadFlags) &&
+      sameBut(apache, zookit, ["err", "body"]) &&
+      errOf(zookit) === -5 &&
+      resultsOf(apache).some(({ err }) => err !== 0),
   },
 ];
 
 /** The rule that allows the difference in `pair`, if one does. */
-export function allowedBy(pair: Pair): AllowedDifference | undefined {
-  return ALLOWED.find((rule) => rule.matches(pair));
+export function allowedBy(pair: Pair, ghosts: GhostWatches): AllowedDifference | undefined {
+  return ALLOWED.find((rule) => rule.matches(pair, ghosts));
+}
+
+/** Whether Apache alone sends `entry`, because of a watch that it alone has. */
+export function isFromGhost(entry: Entry | undefined, ghosts: GhostWatches): entry is EventEntry {
+  return entry?.kind === "event" && ghosts.delete(entry.path);
 }
 
 export function same(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
-function isReply(entry: Entry, op: string): entry is ReplyEntry {
-  return entry.kind === "reply" && entry.op === op;
+function sameBut(a: Entry, b: Entry, fields: readonly string[]): boolean {
+  const hidden = Object.fromEntries(fields.map((field) => [field, null]));
+  return same({ ...a, ...hidden }, { ...b, ...hidden });
 }
 
-function plainCreate(result: JsonObject): JsonObject {
-  if (result.type !== 15) return result;
-  return { ...result, type: 1, body: (result.body as JsonObject).path ?? null };
+function errOf(entry: Entry): number | undefined {
+  return entry.kind === "reply" ? entry.err : undefined;
 }
 
-function withResults(entry: ReplyEntry, change: (result: JsonObject) => JsonObject): ReplyEntry {
-  const body = entry.body as JsonObject | null;
-  const results = body?.results as readonly JsonObject[] | undefined;
-  if (body === null || results === undefined) return entry;
-  return { ...entry, body: { ...body, results: results.map(change) } };
+function resultsOf(entry: Entry): readonly JsonObject[] {
+  if (entry.kind !== "reply") return [];
+  const body = entry.body as { readonly results?: readonly JsonObject[] } | null;
+  return body?.results ?? [];
+}
+
+function hasBadFlags(op: Op): op is CreateOp {
+  return "flags" in op && (op.flags < 0 || op.flags > 6);
+}
+
+function withPlainCreates(ops: readonly Op[], entry: Entry): Entry {
+  const results = resultsOf(entry).map((result, index) => {
+    if (result.type !== 15 || ops[index]?.op !== "create2") return result;
+    return { ...result, type: 1, body: (result.body as JsonObject).path ?? null };
+  });
+  const reply = entry as ReplyEntry;
+  return { ...reply, body: { ...(reply.body as JsonObject | null), results } };
 }

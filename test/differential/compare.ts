@@ -1,5 +1,5 @@
-import { type AllowedDifference, allowedBy, same } from "./allowed.ts";
-import type { Op, Program } from "./program.ts";
+import { allowedBy, type GhostWatches, isFromGhost, same } from "./allowed.ts";
+import type { Op, Program, Step } from "./program.ts";
 import { type Entry, entryText, type Transcript } from "./transcript.ts";
 
 /** Times each rule of `allowed.ts` was needed. */
@@ -7,7 +7,8 @@ export type AllowedCounts = Map<string, number>;
 
 /**
  * The first place at which two transcripts of `program` differ and no rule allows it, told in
- * words with what surrounds it; undefined where there is none.
+ * words with what surrounds it; undefined where there is none. Rules that were needed are
+ * counted in `counts`.
  */
 export function difference(
   program: Program,
@@ -15,15 +16,15 @@ export function difference(
   counts: AllowedCounts,
 ): string | undefined {
   const [left, right] = transcripts;
+  const ghosts: GhostWatches[] = program.identities.map(() => new Set());
   for (const [index, step] of program.steps.entries()) {
-    const sent = step.kind === "batch" ? step.ops : [];
-    for (const session of program.identities.keys()) {
+    for (const [session, ghostsHere] of ghosts.entries()) {
       const a = left.steps[index]?.sessions[session] ?? [];
       const b = right.steps[index]?.sessions[session] ?? [];
-      const ops = session === step.session ? sent : [];
-      const at = firstDifference(ops, [a, b], counts);
+      const pairing = new Pairing(opsOf(step, session), ghostsHere, counts);
+      const at = pairing.firstDifference(a, b);
       if (at === undefined) continue;
-      return `step ${index}, session ${session}, answer ${at}:\n${sideBySide(a, b, at)}`;
+      return `step ${index}, session ${session}, answer ${at}:\n${sideBySide(a, b)}`;
     }
   }
   const lines = Math.max(left.tree.length, right.tree.length);
@@ -34,33 +35,60 @@ export function difference(
   return undefined;
 }
 
-function firstDifference(
-  ops: readonly Op[],
-  [a, b]: readonly [readonly Entry[], readonly Entry[]],
-  counts: AllowedCounts,
-): number | undefined {
-  const unanswered = [...ops];
-  for (let at = 0; at < Math.max(a.length, b.length); at++) {
-    const [first, second] = [a[at], b[at]];
-    const op = first?.kind === "reply" && isOf(unanswered[0], first.op) ? unanswered.shift() : undefined;
-    if (same(first, second)) continue;
-    if (first === undefined || second === undefined) return at;
-    const rule: AllowedDifference | undefined = allowedBy({ op, apache: first, zookit: second });
-    if (rule === undefined) return at;
-    counts.set(rule.name, (counts.get(rule.name) ?? 0) + 1);
+function opsOf(step: Step, session: number): readonly Op[] {
+  return step.kind === "batch" && step.session === session ? step.ops : [];
+}
+
+/** Walks two lists of entries side by side. */
+class Pairing {
+  readonly #unanswered: Op[];
+  readonly #ghosts: GhostWatches;
+  readonly #counts: AllowedCounts;
+
+  constructor(ops: readonly Op[], ghosts: GhostWatches, counts: AllowedCounts) {
+    this.#unanswered = [...ops];
+    this.#ghosts = ghosts;
+    this.#counts = counts;
   }
-  return undefined;
+
+  firstDifference(a: readonly Entry[], b: readonly Entry[]): number | undefined {
+    let [at, other] = [0, 0];
+    for (; at < a.length || other < b.length; at++, other++) {
+      const [first, second] = [a[at], b[other]];
+      if (first?.kind === "connected") this.#ghosts.clear(); // Watches die with a connection.
+      const op = this.#requestOf(first);
+      if (same(first, second) || this.#isAllowed(op, first, second)) continue;
+      if (!isFromGhost(first, this.#ghosts)) return at;
+      this.#count("exists-needs-read-event");
+      other--; // Apache alone sent it: the other server's entry is compared with the next one.
+    }
+    return undefined;
+  }
+
+  #requestOf(entry: Entry | undefined): Op | undefined {
+    const [op] = this.#unanswered;
+    if (op === undefined || entry?.kind !== "reply") return undefined;
+    const name = op.op === "garbled" ? `garbled-${op.of.op}` : op.op;
+    return name === entry.op ? this.#unanswered.shift() : undefined;
+  }
+
+  #isAllowed(op: Op | undefined, apache: Entry | undefined, zookit: Entry | undefined): boolean {
+    if (apache === undefined || zookit === undefined) return false;
+    const rule = allowedBy({ op, apache, zookit }, this.#ghosts);
+    if (rule !== undefined) this.#count(rule.name);
+    return rule !== undefined;
+  }
+
+  #count(name: string): void {
+    this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
+  }
 }
 
-function isOf(op: Op | undefined, name: string): boolean {
-  return op !== undefined && (op.op === "garbled" ? `garbled-${op.of.op}` : op.op) === name;
-}
-
-function sideBySide(a: readonly Entry[], b: readonly Entry[], at: number): string {
+function sideBySide(a: readonly Entry[], b: readonly Entry[]): string {
   const lines: string[] = [];
   for (let index = 0; index < Math.max(a.length, b.length); index++) {
     const [first, second] = [entryText(a[index]), entryText(b[index])];
-    if (index !== at && first === second) lines.push(`    ${first}`);
+    if (first === second) lines.push(`    ${first}`);
     else lines.push(`  1 ${first}`, `  2 ${second}`);
   }
   return lines.join("\n");

@@ -72,7 +72,8 @@ function writeBody(writer: FrameWriter, op: Op, context: EncodeContext): void {
     case "create2":
     case "createContainer":
     case "createTTL":
-      return writeCreate(writer.text(path), op);
+      writeCreate(writer.text(path), op);
+      return;
     case "delete":
     case "check":
       writer.text(path).int(op.version);
@@ -103,11 +104,15 @@ function writeBody(writer: FrameWriter, op: Op, context: EncodeContext): void {
       return;
     case "setWatches":
     case "setWatches2":
-      return writeSetWatches(writer, op, context);
+      writeSetWatches(writer, op, context);
+      return;
     case "multi":
     case "multiRead":
       for (const part of op.ops) {
-        writer.int(REQUEST_TYPES[part.op] ?? 0).bool(false).int(-1);
+        writer
+          .int(REQUEST_TYPES[part.op] ?? 0)
+          .bool(false)
+          .int(-1);
         writeBody(writer, part, context);
       }
       writer.int(-1).bool(true).int(-1);

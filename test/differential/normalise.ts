@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from "./transcript.ts";
-import { FrameReader, hex } from "./wire.ts";
+import { type FrameReader, hex } from "./wire.ts";
 
 /**
  * Turns what differs between any two runs into what must not: zxids into distances from the
@@ -40,7 +40,12 @@ export class Normaliser {
   }
 
   stat(reader: FrameReader): JsonObject {
-    const [czxid, mzxid, ctime, mtime] = [reader.long(), reader.long(), reader.long(), reader.long()];
+    const [czxid, mzxid, ctime, mtime] = [
+      reader.long(),
+      reader.long(),
+      reader.long(),
+      reader.long(),
+    ];
     const counters = { version: reader.int(), cversion: reader.int(), aversion: reader.int() };
     const owner = reader.long();
     const sizes = { dataLength: reader.int(), numChildren: reader.int() };

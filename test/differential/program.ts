@@ -110,5 +110,8 @@ export type Program = {
 export function countOps(program: Program): number {
   const countIn = (ops: readonly Op[]): number =>
     ops.reduce((sum, op) => sum + 1 + ("ops" in op ? countIn(op.ops) : 0), 0);
-  return program.steps.reduce((sum, step) => sum + (step.kind === "batch" ? countIn(step.ops) : 1), 0);
+  return program.steps.reduce(
+    (sum, step) => sum + (step.kind === "batch" ? countIn(step.ops) : 1),
+    0,
+  );
 }

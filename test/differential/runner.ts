@@ -38,16 +38,11 @@ export class Runner {
       }
       await this.#remove("@");
       await this.#remove("~");
+      await this.#control.request([{ op: "closeSession" }]); // Its expiry would move the zxid.
     }
   }
 
-  async stop(): Promise<void> {
-    await this.#control.request([{ op: "closeSession" }]);
-    this.#control.cut();
-  }
-
   async #prepare(root: string): Promise<Normaliser> {
-    this.#control.cut();
     const scout = new Session(this.#server.port, new Normaliser(root, 0n));
     await scout.connect(TIMEOUT_MS, SUPER);
     await scout.barrier();
@@ -103,7 +98,12 @@ export class Runner {
     const data = await this.#ask({ op: "getData", path, watch: false });
     const acl = await this.#ask({ op: "getACL", path });
     const children = await this.#ask({ op: "getChildren", path, watch: false });
-    const line = { path, err: data.err, data: data.body, acl: (acl.body as JsonObject)?.acl ?? null };
+    const line = {
+      path,
+      err: data.err,
+      data: data.body,
+      acl: (acl.body as JsonObject)?.acl ?? null,
+    };
     const below: Json[] = [];
     for (const name of (children.body ?? []) as string[]) {
       below.push(...(await this.#tree(`${path}/${name}`)));

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -31,12 +31,7 @@ const PROPERTIES = [
   "-Dznode.container.checkIntervalMs=86400000", // Reaping at random moments is not comparable.
 ];
 
-/** Undefined where `kind` can run here, or else the reason why not. */
-export function whyNot(kind: ServerKind): string | undefined {
-  const needed = kind === "apache" ? APACHE_JAR : ZOOKIT;
-  return existsSync(needed) ? undefined : `${needed} does not exist`;
-}
-
+/** @throws Error with the last lines of its log when the server does not start to serve. */
 export async function startServer(kind: ServerKind): Promise<Server> {
   const home = mkdtempSync(join(tmpdir(), `differential-${kind}-`));
   const port = await freePort();

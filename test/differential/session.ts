@@ -156,7 +156,7 @@ export class Session {
     const op = this.#owed.shift() ?? "nobody";
     if (op === "closeSession" && err === 0) this.#id = 0n;
     const none = err !== 0 && reader.left() === 0;
-    const body = none ? null : decodeBody(op, reader, to);
+    const body = none ? null : decodeBody(op.replace("garbled-", ""), reader, to);
     return { kind: "reply", op, xid, zxid: to.zxid(zxid), err, body };
   }
 
