@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { buildZookit } from "./build.ts";
 import { measureFill } from "./fill.ts";
 import { Generator, type Measurement } from "./generator.ts";
 import { compare, formatTable, type Row } from "./report.ts";
@@ -40,7 +41,7 @@ const TMPFS_MAGIC = 0x01021994;
 
 interface Options {
   readonly workloads: readonly string[];
-  readonly products: readonly Product[];
+  readonly servers: readonly string[];
   readonly rounds: number;
   readonly seconds: number;
   readonly warmUpSeconds: number;
@@ -54,7 +55,14 @@ function readOptions(): Options {
   const text = { type: "string" } as const;
   const flag = { type: "boolean", default: false } as const;
   const names = { workloads: text, servers: text, rounds: text, seconds: text, znodes: text };
-  const rest = { runtime: text, directory: text, json: text, quick: flag, help: flag };
+  const rest = {
+    runtime: text,
+
+    directory: text,
+    json: text,
+    quick: flag,
+    help: flag,
+  };
   const { values } = parseArgs({ options: { ...names, ...rest } });
   if (values.help) {
     console.log(USAGE);
@@ -64,21 +72,27 @@ function readOptions(): Options {
   const known = [...WORKLOADS.map((each) => each.name), FILL];
   const workloads = values.workloads?.split(",") ?? known;
   const servers = values.servers?.split(",") ?? ["apache", "zookit"];
-  const products = [APACHE, zookit(runtime)].filter(({ name }) => servers.includes(name));
   const strange = workloads.find((name) => !known.includes(name));
   if (strange !== undefined) throw new Error(`no workload ${strange}\n${USAGE}`);
-  if (products.length !== servers.length) throw new Error(`a strange server\n${USAGE}`);
+  const stranger = servers.find((name) => name !== "apache" && name !== "zookit");
+  if (stranger !== undefined) throw new Error(`no server ${stranger}\n${USAGE}`);
   return {
     workloads,
-    products,
-    rounds: Number(values.rounds ?? (values.quick ? 2 : 5)),
-    seconds: Number(values.seconds ?? (values.quick ? 1 : 5)),
+    servers,
+    rounds: readNumber("rounds", values.rounds, values.quick ? 2 : 5),
+    seconds: readNumber("seconds", values.seconds, values.quick ? 1 : 5),
     warmUpSeconds: values.quick ? 2 : WARM_UP_SECONDS,
-    znodes: Number(values.znodes ?? (values.quick ? 100_000 : 1_000_000)),
+    znodes: readNumber("znodes", values.znodes, values.quick ? 100_000 : 1_000_000),
     runtime,
     directory: values.directory ?? tmpdir(),
     json: values.json,
   };
+}
+
+function readNumber(name: string, text: string | undefined, byDefault: number): number {
+  const value = Number(text ?? byDefault);
+  if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} takes a whole number`);
+  return value;
 }
 
 /** Runs what the servers will be asked to do, so that their compilers have seen it. */
@@ -130,7 +144,11 @@ async function measureWorkload(bench: Bench, workload: Workload, options: Option
   });
 }
 
-async function measureServing(generator: Generator, options: Options): Promise<Row[]> {
+async function measureServing(
+  generator: Generator,
+  products: readonly Product[],
+  options: Options,
+): Promise<Row[]> {
   const workloads = WORKLOADS.filter(({ name }) => options.workloads.includes(name));
   if (workloads.length === 0) return [];
   const started: RunningServer[] = [];
@@ -143,7 +161,7 @@ async function measureServing(generator: Generator, options: Options): Promise<R
     const generatorRoof = keep(await startGeneratorRoof(generator));
     const servers: RunningServer[] = [];
     const directory = join(options.directory, "serving");
-    for (const product of options.products) {
+    for (const product of products) {
       servers.push(keep(await startAndAwait(product, directory, generator)));
     }
     await warmUp(generator, runtimeRoof, options.warmUpSeconds / 8);
@@ -163,11 +181,21 @@ async function measureServing(generator: Generator, options: Options): Promise<R
   }
 }
 
+/** In the order in which they take turns. */
+async function prepareProducts(options: Options): Promise<Product[]> {
+  const products: Product[] = [];
+  if (options.servers.includes("apache")) {
+    if (!isApacheInstalled()) throw new Error("Debian's package zookeeper is not installed");
+    products.push(APACHE);
+  }
+  if (options.servers.includes("zookit")) {
+    products.push(zookit(options.runtime, await buildZookit()));
+  }
+  return products;
+}
+
 async function main(): Promise<void> {
   const options = readOptions();
-  if (options.products.includes(APACHE) && !isApacheInstalled()) {
-    throw new Error("Apache ZooKeeper is not installed (Debian package zookeeper)");
-  }
   mkdirSync(options.directory, { recursive: true });
   if (statfsSync(options.directory).type === TMPFS_MAGIC) {
     throw new Error(`${options.directory} is in memory, where fsync means nothing: --directory`);
@@ -179,11 +207,16 @@ async function main(): Promise<void> {
   });
   for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130));
   const generator = await Generator.build(directory);
-  const rows = await measureServing(generator, { ...options, directory });
+  const products = await prepareProducts(options);
+  const rows = await measureServing(generator, products, { ...options, directory });
   if (options.workloads.includes(FILL)) {
     console.error(`measuring: ${FILL}, ${options.znodes} znodes`);
-    const { products, znodes } = options;
-    const filling = { products, znodes, directory: join(directory, FILL), restarts: 3 };
+    const filling = {
+      products,
+      znodes: options.znodes,
+      directory: join(directory, FILL),
+      restarts: 3,
+    };
     rows.push(...(await measureFill(generator, filling)));
   }
   console.log(formatTable(rows));

@@ -7,6 +7,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { buildZookit } from "./build.ts";
 import { Generator } from "./generator.ts";
 import { killAll, startAndAwait, zookit } from "./servers.ts";
 import { WORKLOADS } from "./workloads.ts";
@@ -63,7 +64,8 @@ async function main(): Promise<void> {
   mkdirSync(profiles, { recursive: true });
   const generator = await Generator.build(directory);
   const flags = ["--cpu-prof", `--cpu-prof-dir=${profiles}`, "--cpu-prof-interval=500"];
-  const server = await startAndAwait(zookit([process.execPath, ...flags]), directory, generator);
+  const product = zookit([process.execPath, ...flags], await buildZookit());
+  const server = await startAndAwait(product, directory, generator);
   await generator.measure(server, [...workload.words, "--seconds", String(WARM_UP_SECONDS)]);
   const fromUs = nowUs();
   const found = await generator.measure(server, [...workload.words, "--seconds", seconds]);

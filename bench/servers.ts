@@ -23,9 +23,8 @@ export const APACHE: Product = {
   command: (configuration) => ["java", "-cp", APACHE_JAR, APACHE_MAIN, configuration],
 };
 
-/** This repository's command on a runtime: the words to start it with, such as `["node"]`. */
-export function zookit(runtime: readonly string[]): Product {
-  const script = fileURLToPath(new URL("../bin/zookit.js", import.meta.url));
+/** Zookit on a runtime: the words to start that with, such as `["node"]`, and the start file. */
+export function zookit(runtime: readonly string[], script: string): Product {
   return {
     name: "zookit",
     command: (configuration) => [...runtime, script, "serve", configuration],
