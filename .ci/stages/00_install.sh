@@ -1,7 +1,7 @@
 # Installs what the other stages need: Debian's ZooKeeper and its clients, a compiler for the
 # SQLite binding, the packages of this project, and the other runtimes.
 set -eu
-. .ci/runtimes/paths.sh
+. .ci/paths.sh
 
 debian="zookeeper zookeeper-bin libzookeeper-java python3-kazoo g++ make python3"
 missing=
@@ -21,6 +21,9 @@ headers=$(dirname "$(dirname "$(readlink -f "$(command -v node)")")")
 # The one compilation of the SQLite binding in a run; no look for a binary built by others.
 npm_config_build_from_source=true npm ci --no-audit --no-fund
 (cd .ci/runtimes && npm ci --no-audit --no-fund --ignore-scripts)
+
+# Clients that only the interop tests use; one of them is compiled.
+(cd test/interop && npm ci --no-audit --no-fund)
 
 # Later installations from the packed tarball take this binding instead of compiling it again.
 version=$(node -p 'require("sqlite3/package.json").version')
