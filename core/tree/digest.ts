@@ -66,7 +66,7 @@ export function crcOfBytes(crc: number, bytes: Uint8Array, start: number, end: n
 
 /**
  * The digest of a node as a uint32 in an int32: finishes the running CRC of its path and data
- * ({@link crcOfNode}) with the {@link STAT_INTS} ints of its stat at `ints[at..]`.
+ * (see {@link crcOfBytes}) with the {@link STAT_INTS} ints of its stat at `ints[at..]`.
  */
 export function digestOfStat(pathAndData: number, ints: Int32Array, at: number): number {
   const t = TABLES;
@@ -92,17 +92,6 @@ export function digestOfStat(pathAndData: number, ints: Int32Array, at: number):
     t[((c >>> 24) ^ last) & 0xff]!;
   return ~c;
 }
-
-/** Whether a path is below `/zookeeper`, which the digest leaves out (`/zookeeper` itself counts). */
-export function isOutsideDigest(bytes: Uint8Array, start: number, end: number): boolean {
-  if (end - start < SYSTEM_PREFIX.length) return false;
-  for (let i = 0; i < SYSTEM_PREFIX.length; i++) {
-    if (bytes[start + i] !== SYSTEM_PREFIX[i]) return false;
-  }
-  return true;
-}
-
-const SYSTEM_PREFIX = new TextEncoder().encode("/zookeeper/");
 
 /** A 64-bit sum of node digests, in two int32 halves. */
 export class DigestSum {

@@ -25,7 +25,8 @@ export class PathRef {
 
   /** The path as a string, decoded once. */
   text(): string {
-    return (this.#text ??= decodeUtf8(this.bytes, this.start, this.end));
+    this.#text ??= decodeUtf8(this.bytes, this.start, this.end);
+    return this.#text;
   }
 }
 
@@ -88,6 +89,21 @@ export function sequenceSuffix(parentCversion: number): string {
   return `-${String(-parentCversion).padStart(9, "0")}`;
 }
 
+/**
+ * Writes UTF-8 to `target[at..)`, where the caller made room for three bytes a UTF-16 unit.
+ *
+ * @returns the offset after the last byte.
+ */
+export function encodeUtf8(text: string, target: Uint8Array, at: number): number {
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit >= 0x80)
+      return at + i + ENCODER.encodeInto(text.slice(i), target.subarray(at + i)).written;
+    target[at + i] = unit;
+  }
+  return at + text.length;
+}
+
 /** Nodes that no client may delete. */
 export const UNDELETABLE_PATHS: ReadonlySet<string> = new Set([
   "/",
@@ -96,4 +112,5 @@ export const UNDELETABLE_PATHS: ReadonlySet<string> = new Set([
   "/zookeeper/config",
 ]);
 
+const ENCODER = new TextEncoder();
 const EMPTY = new Uint8Array(0);
