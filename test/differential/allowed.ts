@@ -1,4 +1,4 @@
-import type { CreateOp, Op, PathText } from "./program.ts";
+import type { CreateOp, Op, PathText, Program } from "./program.ts";
 import type { Entry, EventEntry, JsonObject, ReplyEntry } from "./transcript.ts";
 
 /** One answer at the same place on both servers, and the request that it answers. */
@@ -15,6 +15,8 @@ export type AllowedDifference = {
   readonly source: string;
   readonly reason: string;
   matches(pair: Pair, ghosts: GhostWatches): boolean;
+  /** A program that shows Apache's old behaviour: its transcripts differ by this rule. */
+  readonly example: Program;
 };
 
 /**
@@ -24,6 +26,9 @@ export type AllowedDifference = {
 export type GhostWatches = Set<PathText>;
 
 const EXISTS_READ = "section 17, row 'exists READ check, ACL-filtered events'";
+
+const UNREADABLE: Op = { op: "create", path: "@/a", data: "", acl: "noRead", flags: 0 };
+const HIDDEN_EXISTS: Op = { op: "exists", path: "@/a", watch: true };
 
 export const ALLOWED: readonly AllowedDifference[] = [
   {
@@ -35,6 +40,7 @@ export const ALLOWED: readonly AllowedDifference[] = [
       zookit.kind === "event" &&
       apache.zxid === "-1" &&
       same({ ...zookit, zxid: "-1" }, apache),
+    example: exampleOf({ op: "exists", path: "@/b", watch: true }, plainNode("@/b")),
   },
   {
     name: "exists-needs-read",
@@ -46,6 +52,7 @@ export const ALLOWED: readonly AllowedDifference[] = [
       if (allowed && op.watch) ghosts.add(op.path);
       return allowed;
     },
+    example: exampleOf(UNREADABLE, HIDDEN_EXISTS),
   },
   {
     name: "exists-needs-read-watches",
@@ -57,6 +64,7 @@ export const ALLOWED: readonly AllowedDifference[] = [
       sameBut(apache, zookit, ["err"]) &&
       errOf(apache) === 0 &&
       errOf(zookit) === -121,
+    example: exampleOf(UNREADABLE, HIDDEN_EXISTS, { op: "removeWatches", path: "@/a", mode: 2 }),
   },
   {
     name: "watcher-types-4-and-5",
@@ -68,6 +76,7 @@ export const ALLOWED: readonly AllowedDifference[] = [
       sameBut(apache, zookit, ["err"]) &&
       errOf(apache) === -5 &&
       errOf(zookit) === -121,
+    example: exampleOf({ op: "checkWatches", path: "@/a", mode: 5 }),
   },
   {
     name: "create2-in-multi",
@@ -75,6 +84,7 @@ export const ALLOWED: readonly AllowedDifference[] = [
     reason: "3.8.0 answers a create2 inside of a multi like a create, without its Stat",
     matches: ({ op, apache, zookit }) =>
       op?.op === "multi" && same(apache, withPlainCreates(op.ops, zookit)),
+    example: exampleOf({ op: "multi", ops: [{ ...plainNode("@/a"), op: "create2" }] }),
   },
   {
     name: "bad-flags-in-multi",
@@ -86,8 +96,17 @@ export const ALLOWED: readonly AllowedDifference[] = [
       sameBut(apache, zookit, ["err", "body"]) &&
       errOf(zookit) === -5 &&
       resultsOf(apache).some(({ err }) => err !== 0),
+    example: exampleOf({ op: "multi", ops: [{ ...plainNode("@/a"), flags: 9 }] }),
   },
 ];
+
+function plainNode(path: string): CreateOp {
+  return { op: "create", path, data: "", acl: "open", flags: 0 };
+}
+
+function exampleOf(...ops: readonly Op[]): Program {
+  return { identities: [null], steps: [{ kind: "batch", session: 0, ops }] };
+}
 
 /** The rule that allows the difference in `pair`, if one does. */
 export function allowedBy(pair: Pair, ghosts: GhostWatches): AllowedDifference | undefined {
