@@ -1,0 +1,63 @@
+import { TRANSPORT, type Transport } from "../core/contracts/transport.ts";
+import type { Plugin } from "../core/kernel/plugin.ts";
+import { fourLetterWords, prometheusMetrics } from "../plugins/admin/mod.ts";
+import { digestAuth, ipAuth } from "../plugins/auth/mod.ts";
+import { plainMetrics } from "../plugins/metrics/mod.ts";
+import { bucketSessions } from "../plugins/sessions/mod.ts";
+import { standalone } from "../plugins/standalone/mod.ts";
+import type { LogLevel } from "../plugins/system/mod.ts";
+import { systemClock, systemEntropy } from "../plugins/system/mod.ts";
+import { pinoLogger } from "../plugins/system/pino_logger.ts";
+import { memoryStorage } from "../storage/memory/mod.ts";
+import { sqliteStorage } from "../storage/sqlite/mod.ts";
+import { ConfigError, type ServerConfig } from "./config/server_config.ts";
+
+/**
+ * The plugins of a server with this configuration.
+ *
+ * @param transport what clients connect to; the command keeps it to tell where it listens.
+ * @throws {ConfigError} when a plugin refuses its settings.
+ */
+export function composePlugins(
+  config: ServerConfig,
+  transport: Transport,
+  logLevel: LogLevel,
+): Plugin[] {
+  const { tickTimeMs, snapCount } = config.options;
+  return [
+    systemClock(),
+    systemEntropy(),
+    pinoLogger({ level: logLevel }),
+    plainMetrics(),
+    bucketSessions(),
+    config.dataDir === undefined ? memoryStorage() : sqliteStorage({ path: config.dataDir }),
+    standalone({ tickTimeMs, snapCount }),
+    {
+      name: "client-port",
+      provides: [TRANSPORT],
+      requires: [],
+      register: (container) => container.value(TRANSPORT, transport),
+    },
+    ipAuth(),
+    ...(config.digest.enabled ? [digest(config)] : []),
+    fourLetterWords({
+      whitelist: config.fourLetterWords,
+      readOnlyModeEnabled: config.readOnlyModeEnabled,
+      dataDir: config.dataDir ?? "",
+      clientPortListenBacklog: config.listenBacklog,
+    }),
+    ...(config.metrics.enabled ? [prometheusMetrics(config.metrics)] : []),
+  ];
+}
+
+function digest({ digest: { algorithm, superDigest } }: ServerConfig): Plugin {
+  try {
+    return digestAuth({ algorithm, ...(superDigest === undefined ? {} : { superDigest }) });
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new ConfigError(
+      [`DigestAuthenticationProvider.digestAlg: ${cause.message}; SHA1 and SHA-256 are common`],
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,144 @@
+import { readFileSync } from "node:fs";
+import { resolveOptions } from "../../core/server/options.ts";
+import { CONFIG_KEYS } from "./keys.ts";
+import { nearest } from "./nearest.ts";
+import { NOT_APPLICABLE, REFUSED, reasonFor } from "./other_keys.ts";
+import { parseDefinition, parseJvmFlags, parseProperties, type Setting } from "./properties.ts";
+import { ConfigError, defaultConfig, type ServerConfig } from "./server_config.ts";
+
+/** Where settings come from; a later line wins over an earlier one. */
+export interface ConfigSources {
+  /** Path of a `zoo.cfg`. */
+  readonly file?: string | undefined;
+  /** `SERVER_JVMFLAGS` and `JVMFLAGS` are read. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** The `name=value` of each `-D`. */
+  readonly definitions?: readonly string[];
+  /** Settings by the command's own flags, with the flag as their source. */
+  readonly flags?: readonly Setting[];
+}
+
+/** A configuration, and what its author should hear. */
+export interface LoadedConfig {
+  readonly config: ServerConfig;
+  readonly warnings: readonly string[];
+}
+
+const KEYS = new Map(CONFIG_KEYS.flatMap(({ keys }) => keys).map((key) => [key.name, key]));
+const PREFIX = "zookeeper.";
+
+/**
+ * Joins all sources into one configuration.
+ *
+ * @throws {ConfigError} with a line for each value that cannot be honoured: key, value, where it was
+ * written, and what would be right.
+ */
+export function loadConfig(sources: ConfigSources): LoadedConfig {
+  const config = defaultConfig();
+  // As Apache: whoever writes a zoo.cfg means a server that others can reach.
+  if (sources.file !== undefined) Object.assign(config, { host: undefined });
+  const reader = new Reader(config);
+  for (const setting of readFile(sources.file)) reader.takeFileSetting(setting);
+  const { env = {}, definitions = [], flags = [] } = sources;
+  for (const name of ["SERVER_JVMFLAGS", "JVMFLAGS"]) {
+    for (const setting of parseJvmFlags(env[name] ?? "", name)) reader.takeProperty(setting);
+  }
+  for (const text of definitions) reader.takeProperty(parseDefinition(text, "command line"));
+  for (const setting of flags) reader.takeFileSetting(setting);
+  return reader.finish();
+}
+
+function readFile(file: string | undefined): Setting[] {
+  if (file === undefined) return [];
+  try {
+    return parseProperties(readFileSync(file, "utf8"), file);
+  } catch (cause) {
+    const { code = "unknown error" } = cause as { readonly code?: string };
+    throw new ConfigError([`cannot read ${file}: ${code}; give the path of a zoo.cfg, or none`], {
+      cause,
+    });
+  }
+}
+
+class Reader {
+  readonly #config: ServerConfig;
+  readonly #findings: string[] = [];
+  readonly #unknown: string[] = [];
+  readonly #notApplicable = new Map<string, Set<string>>();
+
+  constructor(config: ServerConfig) {
+    this.#config = config;
+  }
+
+  takeFileSetting(setting: Setting): void {
+    this.#take(setting, setting.key);
+  }
+
+  /** A Java property: `zookeeper.k` is the key `k`; a few have no prefix in Apache. */
+  takeProperty(setting: Setting): void {
+    const { key } = setting;
+    if (key.startsWith(PREFIX)) this.#take(setting, key.slice(PREFIX.length));
+    else if (KEYS.has(key)) this.#take(setting, key);
+    else this.#ignore("for a Java machine", key);
+  }
+
+  finish(): LoadedConfig {
+    const config = this.#config;
+    const warnings = [...this.#unknown];
+    if (this.#notApplicable.size > 0) {
+      const parts = [...this.#notApplicable].map(([reason, keys]) => {
+        return `${[...keys].join(", ")} (${reason})`;
+      });
+      warnings.push(`not applicable here and without effect: ${parts.join("; ")}`);
+    }
+    if (config.enforceAuth.enabled) {
+      const { schemes } = config.enforceAuth;
+      if (schemes.length === 0) {
+        this.#findings.push("enforce.auth.enabled needs enforce.auth.schemes: name one, as digest");
+      }
+      config.options.enforceAuthSchemes = schemes;
+    }
+    if (this.#findings.length === 0) this.#checkTogether();
+    if (this.#findings.length > 0) throw new ConfigError(this.#findings);
+    return { config, warnings };
+  }
+
+  #checkTogether(): void {
+    try {
+      resolveOptions(this.#config.options);
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause;
+      this.#findings.push(cause.message);
+    }
+  }
+
+  #take(setting: Setting, name: string): void {
+    const { key: written, value, source } = setting;
+    const key = KEYS.get(name);
+    if (key !== undefined) {
+      if (key.apply(this.#config, value)) return;
+      this.#findings.push(`${source}: ${written}=${value}: ${name} must be ${key.rule}`);
+      return;
+    }
+    const refusal = reasonFor(name, REFUSED);
+    if (refusal !== undefined) {
+      // A rule that is switched off asks for nothing.
+      if (value !== "false") this.#findings.push(`${source}: ${written}=${value}: ${refusal}`);
+      return;
+    }
+    const reason = reasonFor(name, NOT_APPLICABLE);
+    if (reason !== undefined) {
+      this.#ignore(reason, written);
+      return;
+    }
+    const guess = nearest(name, [...KEYS.keys()]);
+    const hint = guess === undefined ? "" : `; did you mean ${guess}?`;
+    this.#unknown.push(`${source}: unknown key ${written}${hint}`);
+  }
+
+  #ignore(reason: string, key: string): void {
+    const keys = this.#notApplicable.get(reason);
+    if (keys === undefined) this.#notApplicable.set(reason, new Set([key]));
+    else keys.add(key);
+  }
+}

@@ -1,0 +1,49 @@
+import { CONFIG_KEYS } from "./keys.ts";
+import { NOT_APPLICABLE, type OtherKeys, REFUSED } from "./other_keys.ts";
+
+/** The manual of the configuration as Markdown, made from the tables that the reader uses. */
+export function manual(): string {
+  return `${INTRODUCTION}
+## Keys
+${CONFIG_KEYS.map(topicSection).join("")}
+## Keys without effect
+
+A server names the ones it was given in one warning and goes on.
+
+${otherTable(NOT_APPLICABLE)}
+## Keys that are refused
+
+${otherTable(REFUSED)}`;
+}
+
+const INTRODUCTION = `# Configuration
+
+This page is made by \`zookit keys\` from the tables that the command reads; a test compares them.
+
+\`zookit serve\` needs no configuration: it then keeps its data in \`./zookit-data\` and listens on
+127.0.0.1:2181. Settings come from four places; where two disagree, the later one wins:
+
+1. a \`zoo.cfg\`, given as the argument, in Java's properties syntax;
+2. \`-Dname=value\` in the environment variables \`SERVER_JVMFLAGS\`, then \`JVMFLAGS\`;
+3. \`-Dname=value\` on the command line;
+4. the command's own flags (\`zookit help serve\`).
+
+The key \`k\` and the property \`zookeeper.k\` are one setting, whichever way it is written. Apache
+ZooKeeper gives \`jute.maxbuffer\`, \`readonlymode.enabled\` and \`znode.container.*\` no prefix as
+properties; both forms are taken. A value that breaks its rule ends the command with exit code 2; an
+unknown key is reported with the nearest known one, and the server starts.
+`;
+
+function topicSection({ topic, keys }: (typeof CONFIG_KEYS)[number]): string {
+  const rows = keys.map(({ name, help, rule, fallback }) => {
+    return `| \`${name}\` | ${help} | ${rule} | ${fallback} |\n`;
+  });
+  return `\n### ${topic}\n\n| key | meaning | must be | default |\n|---|---|---|---|\n${rows.join("")}`;
+}
+
+function otherTable(lists: readonly OtherKeys[]): string {
+  const rows = lists.map(({ reason, names }) => {
+    return `| ${names.map((name) => `\`${name}\``).join(", ")} | ${reason} |\n`;
+  });
+  return `| keys | reason |\n|---|---|\n${rows.join("")}`;
+}

@@ -1,0 +1,146 @@
+/** Keys of Apache ZooKeeper that have no meaning here, and why. `*` stands for anything. */
+export interface OtherKeys {
+  readonly reason: string;
+  readonly names: readonly string[];
+}
+
+/** Read, named in one warning, and otherwise without effect. */
+export const NOT_APPLICABLE: readonly OtherKeys[] = [
+  {
+    reason: "counts in an ensemble only",
+    names: [
+      "initLimit",
+      "syncLimit",
+      "connectToLearnerMasterLimit",
+      "electionAlg",
+      "peerType",
+      "observerMasterPort",
+      "syncEnabled",
+      "quorumListenOnAllIPs",
+      "standaloneEnabled",
+      "reconfigEnabled",
+      "cnxTimeout",
+      "leaderServes",
+      "leader.*",
+      "quorum.*",
+      "electionPortBindRetry",
+      "learner.*",
+      "maxTimeToWaitForEpoch",
+      "multiAddress.*",
+      "tcpKeepAlive",
+      "fastleader.*",
+      "forceSync",
+      "ensembleAuthName",
+      "commitProcessor.*",
+      "retainZKDatabase",
+      "skipLearnerRequestToNextProcessor.*",
+      "kerberos.*",
+    ],
+  },
+  {
+    reason: "no TLS yet",
+    names: [
+      "secureClientPort",
+      "secureClientPortAddress",
+      "client.portUnification",
+      "ssl.*",
+      "sslQuorum*",
+      "portUnification",
+      "fips-mode",
+      "X509AuthenticationProvider.*",
+      "netty.*",
+    ],
+  },
+  {
+    reason: "no SASL yet",
+    names: [
+      "superUser",
+      "superUser.*",
+      "allowSaslFailedClients",
+      "sasl.*",
+      "SASLAuthenticationProvider.*",
+      "letAnySaslUserDoX",
+    ],
+  },
+  {
+    reason: "providers are given to createServer as plugins",
+    names: ["authProvider.*", "serverCnxnFactory", "DataTree.*"],
+  },
+  {
+    reason: "no admin HTTP server yet",
+    names: ["admin.*", "jmx.*", "audit.*"],
+  },
+  {
+    reason: "the log and the tree are SQLite databases of their own making",
+    names: [
+      "dataLogDir",
+      "autopurge.*",
+      "preAllocSize",
+      "snapSizeLimitInKb",
+      "txnLogSizeLimitInKb",
+      "fsync.*",
+      "snapshot.*",
+      "commitLogCount",
+      "snapshotSizeFactor",
+      "datadir.*",
+      "digest.enabled",
+      "closeSessionTxn.enabled",
+      "serializeLastProcessedZxid.enabled",
+      "test.*",
+    ],
+  },
+  {
+    reason: "this server works another way",
+    names: [
+      "advancedFlowControlEnabled",
+      "request_throttle*",
+      "throttled_op_wait_time",
+      "connection_throttle*",
+      "largeRequest*",
+      "intBufferStartingSizeBytes",
+      "maxResponseCacheSize",
+      "maxGetChildrenResponseCacheSize",
+      "watchManagerName",
+      "watcherThreadShutdown*",
+      "watcherCleanThreadsNum",
+      "watcherCleanThreshold",
+      "watcherCleanIntervalInSeconds",
+      "maxInProcessingDeadWatchers",
+      "bitHashCacheSize",
+      "nio.*",
+      "jvm.pause.*",
+      "emulate353TTLNodes",
+      "enableEagerACLCheck",
+      "flushDelay",
+      "maxWriteQueuePollTime",
+      "warningIfSyncProcessor*",
+      "messageTracker.*",
+      "metricsProvider.*",
+      "log.*",
+      "tracelog.*",
+      "root.logger",
+      "console.threshold",
+    ],
+  },
+];
+
+/** Refused: to go on without them would not be what was asked for. */
+export const REFUSED: readonly OtherKeys[] = [
+  {
+    reason: "ensembles are not supported yet: leave it out to run a single server",
+    names: ["server.*", "group.*", "weight.*", "dynamicConfigFile"],
+  },
+  {
+    reason: "SASL is not supported yet; leave it out, or use enforce.auth.* with scheme digest",
+    names: ["sessionRequireClientSASLAuth"],
+  },
+];
+
+/** The reason for which a key stands in one of the lists. */
+export function reasonFor(key: string, lists: readonly OtherKeys[]): string | undefined {
+  return lists.find(({ names }) => names.some((name) => matchesName(key, name)))?.reason;
+}
+
+function matchesName(key: string, name: string): boolean {
+  return name.endsWith("*") ? key.startsWith(name.slice(0, -1)) : key === name;
+}

@@ -1,0 +1,49 @@
+import type { ServerOptions } from "../../core/server/options.ts";
+
+/** Everything that `zookit serve` needs to know, from whatever source. */
+export interface ServerConfig {
+  /** Address that clients connect to; undefined is every address. */
+  host: string | undefined;
+  /** Port that clients connect to; 0 lets the system choose. */
+  port: number;
+  /** Connections that may wait to be accepted; -1 is the system's choice. */
+  listenBacklog: number;
+  /** Folder of the database; undefined keeps everything in memory. */
+  dataDir: string | undefined;
+  /** What the server itself is told; what is missing has its default. */
+  options: { -readonly [Key in keyof ServerOptions]?: ServerOptions[Key] };
+  /** Four-letter words that are answered. */
+  fourLetterWords: readonly string[];
+  readOnlyModeEnabled: boolean;
+  digest: { enabled: boolean; superDigest: string | undefined; algorithm: string };
+  /** Kept apart until all is read: the schemes count only where the rule is on. */
+  enforceAuth: { enabled: boolean; schemes: readonly string[] };
+  metrics: { enabled: boolean; host: string; port: number; processMetrics: boolean };
+}
+
+/** What applies where nothing is said. */
+export function defaultConfig(): ServerConfig {
+  return {
+    host: "127.0.0.1",
+    port: 2181,
+    listenBacklog: -1,
+    dataDir: "./zookit-data",
+    options: {},
+    fourLetterWords: [],
+    readOnlyModeEnabled: false,
+    digest: { enabled: true, superDigest: undefined, algorithm: "SHA1" },
+    enforceAuth: { enabled: false, schemes: [] },
+    metrics: { enabled: false, host: "0.0.0.0", port: 7000, processMetrics: true },
+  };
+}
+
+/** A configuration that cannot be served; every finding is one line that says what would be right. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly findings: readonly string[];
+
+  constructor(findings: readonly string[], options?: ErrorOptions) {
+    super(findings.join("\n"), options);
+    this.findings = findings;
+  }
+}

@@ -1,0 +1,34 @@
+import { Command, CommanderError } from "commander";
+import { ZOOKIT_VERSION } from "../plugins/admin/mod.ts";
+import { EXIT_CODES } from "./exit_codes.ts";
+import { addKeysCommand } from "./keys.ts";
+import { addServeCommand } from "./serve.ts";
+
+/**
+ * Runs the `zookit` command.
+ *
+ * @param argv what stands after the command's name.
+ * @returns the exit code, one of `EXIT_CODES`, once the sub-command has ended.
+ */
+export async function main(argv: readonly string[]): Promise<number> {
+  let exitCode: number = EXIT_CODES.ok;
+  const done = (code: number): void => {
+    exitCode = code;
+  };
+  const program = new Command("zookit")
+    .description("A ZooKeeper-compatible coordination server.")
+    .version(ZOOKIT_VERSION)
+    .exitOverride()
+    .showSuggestionAfterError()
+    .showHelpAfterError("(run zookit help for what there is)");
+  addServeCommand(program, done);
+  addKeysCommand(program);
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Commander has printed the message, or the help that was asked for.
+    return error.exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.usage;
+  }
+  return exitCode;
+}

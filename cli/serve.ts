@@ -1,0 +1,147 @@
+import { type Command, Option } from "commander";
+import { StorageError } from "../core/contracts/storage.ts";
+import { TransportError } from "../core/contracts/transport.ts";
+import { createServer, type Server } from "../mod.ts";
+import type { LogLevel } from "../plugins/system/mod.ts";
+import { NodeTcpTransport } from "../transports/tcp/mod.ts";
+import { composePlugins } from "./compose.ts";
+import { loadConfig } from "./config/load.ts";
+import type { Setting } from "./config/properties.ts";
+import { ConfigError, type ServerConfig } from "./config/server_config.ts";
+import { EXIT_CODES } from "./exit_codes.ts";
+
+interface ServeFlags {
+  readonly port?: string;
+  readonly host?: string;
+  readonly dataDir?: string;
+  readonly memory?: true;
+  readonly metricsPort?: string;
+  readonly logLevel: LogLevel;
+  readonly D: readonly string[];
+}
+
+/** `zookit serve`: runs a server until SIGTERM or SIGINT. */
+export function addServeCommand(program: Command, done: (exitCode: number) => void): void {
+  program
+    .command("serve")
+    .description("run a server until SIGTERM or SIGINT")
+    .argument("[zoo.cfg]", "configuration of an Apache ZooKeeper server")
+    .option("--port <port>", "port for clients, 0 for a free one (clientPort)")
+    .option("--host <address>", "address for clients (clientPortAddress)")
+    .option("--data-dir <folder>", "folder of the database (dataDir)")
+    .option("--memory", "keep nothing on disk")
+    .option("--metrics-port <port>", "open /metrics for Prometheus (metricsProvider.httpPort)")
+    .addOption(
+      new Option("--log-level <level>", "least level of the messages on standard error")
+        .choices(["debug", "info", "warn", "error", "silent"])
+        .default("info"),
+    )
+    .addOption(
+      new Option("-D <name=value>", "set a property as for Java: -Dzookeeper.maxCnxns=100")
+        .argParser((value: string, previous: readonly string[]) => [...previous, value])
+        .default([]),
+    )
+    .addHelpText("after", HELP)
+    .action(async (file: string | undefined, flags: ServeFlags) => {
+      done(await serve(file, flags));
+    });
+}
+
+const HELP = `
+Without anything: SQLite in ./zookit-data, 127.0.0.1:2181. Later sources win: zoo.cfg, then
+SERVER_JVMFLAGS and JVMFLAGS, then -D, then the other flags. See: zookit keys.
+
+Exit codes: 0 stopped by a signal; 1 unexpected failure; 2 wrong usage or configuration;
+3 data directory or disk; 4 address in use or not available.`;
+
+async function serve(file: string | undefined, flags: ServeFlags): Promise<number> {
+  try {
+    const { config, warnings } = loadConfig({
+      file,
+      env: process.env,
+      definitions: flags.D,
+      flags: settingsOf(flags),
+    });
+    if (flags.memory === true) config.dataDir = undefined;
+    if (flags.metricsPort !== undefined) config.metrics.enabled = true;
+    for (const warning of warnings) console.error(`zookit: warning: ${warning}`);
+    return await run(config, flags.logLevel);
+  } catch (error) {
+    return explain(error);
+  }
+}
+
+function settingsOf(flags: ServeFlags): Setting[] {
+  const given: [key: string, value: string | undefined, source: string][] = [
+    ["clientPort", flags.port, "--port"],
+    ["clientPortAddress", flags.host, "--host"],
+    ["dataDir", flags.dataDir, "--data-dir"],
+    ["metricsProvider.httpPort", flags.metricsPort, "--metrics-port"],
+  ];
+  return given.flatMap(([key, value, source]) => {
+    return value === undefined ? [] : [{ key, value, source }];
+  });
+}
+
+async function run(config: ServerConfig, logLevel: LogLevel): Promise<number> {
+  const { host, port, listenBacklog } = config;
+  const backlog = listenBacklog === -1 ? undefined : listenBacklog;
+  const transport = new NodeTcpTransport({ host, port, backlog });
+  const plugins = composePlugins(config, transport, logLevel);
+  const server = createServer({ plugins, ...config.options });
+  const ended = untilSignal(server);
+  await server.start();
+  const place = config.dataDir === undefined ? "in memory" : `data in ${config.dataDir}`;
+  console.log(`zookit ready on ${transport.address} (${place}, pid ${process.pid})`);
+  await ended;
+  return EXIT_CODES.ok;
+}
+
+/** Resolves when a signal has stopped the server; rejects when it failed. */
+function untilSignal(server: Server): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let isStopping = false;
+    const stop = (signal: NodeJS.Signals): void => {
+      if (isStopping) {
+        console.error(`zookit: second signal, ending at once`);
+        process.exit(EXIT_CODES.unexpected);
+      }
+      isStopping = true;
+      console.error(`zookit: ${signal}, stopping`);
+      server.stop().then(resolve, reject);
+    };
+    process.on("SIGTERM", stop);
+    process.on("SIGINT", stop);
+    server.state.subscribe({ error: reject });
+  });
+}
+
+function explain(error: unknown): number {
+  const say = (message: string): void => console.error(`zookit: ${message}`);
+  if (error instanceof ConfigError) {
+    for (const finding of error.findings) say(finding);
+    return EXIT_CODES.usage;
+  }
+  if (error instanceof TransportError) {
+    say(error.message);
+    if (error.kind === "address-in-use") say("stop what uses it, or choose another port: --port");
+    return EXIT_CODES.address;
+  }
+  if (error instanceof StorageError) {
+    say(error.message);
+    say(STORAGE_ADVICE[error.kind]);
+    return EXIT_CODES.storage;
+  }
+  say(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  return EXIT_CODES.unexpected;
+}
+
+const STORAGE_ADVICE: Readonly<Record<StorageError["kind"], string>> = {
+  locked: "another server uses the data directory: stop it, or choose another one: --data-dir",
+  incompatible: "another version wrote it: use that version, or choose another: --data-dir",
+  damaged: "keep a copy of the data directory, then restore a backup or another member's data",
+  full: "free space on the disk, then start again",
+  io: "check the disk and the rights on the data directory",
+  closed: "start again; if it returns, report it with the lines above",
+  "out-of-order": "report it with the lines above",
+};
