@@ -13,9 +13,9 @@ const EVERYTHING = [""];
 const LAYERS: readonly (readonly [folder: string, imports: readonly string[]])[] = [
   ["core/errors", []],
   ["core/wire", ["core/errors"]],
-  ["core/tree", ["core/errors", "core/wire"]],
-  ["core/contracts", ["core/errors", "core/wire", "core/tree"]],
-  ["core/watch", ["core/errors", "core/wire", "core/tree", "core/contracts"]],
+  ["core/contracts", ["core/errors", "core/wire"]],
+  ["core/tree", ["core/errors", "core/wire", "core/contracts"]],
+  ["core/watch", ["core/errors", "core/wire", "core/contracts"]],
   ["core/kernel", CORE],
   ["core/server", [...CORE, "core/kernel"]],
   ["plugins", ["core"]],
@@ -39,7 +39,18 @@ const OUTER = ["cli", "bench", "tools", "test", "examples", "simulation"];
 
 // Package (or `node:`) to the folders that may import it; whatever is not named is refused.
 const PACKAGES: readonly (readonly [name: string, folders: readonly string[]])[] = [
-  ["node:", ["transports", "storage", "plugins/admin", "plugins/auth", "plugins/system", ...OUTER]],
+  [
+    "node:",
+    [
+      "transports",
+      "storage",
+      "client/transports",
+      "plugins/admin",
+      "plugins/auth",
+      "plugins/system",
+      ...OUTER,
+    ],
+  ],
   ["rxjs", ["core/watch", "client", ...OUTER]],
   ["tsyringe", ["core/kernel/container.ts"]],
   ["reflect-metadata", ["core/kernel/container.ts"]],
@@ -47,7 +58,7 @@ const PACKAGES: readonly (readonly [name: string, folders: readonly string[]])[]
   ["zod", ["cli", "plugins/admin"]],
   ["pino", ["plugins"]],
   ["prom-client", ["plugins/metrics", "plugins/admin"]],
-  ["ws", ["transports/websocket", "client", "test", "bench", "examples"]],
+  ["ws", ["transports/websocket", "client/transports", "test", "bench", "examples"]],
   ["sqlite3", ["storage/sqlite", "test", "bench", "tools"]],
   ["bun:", ["transports", "storage"]],
   ["uvu", ["test", "tools", "examples"]],
@@ -67,7 +78,14 @@ const IMPURE = new RegExp(
   ].join("|"),
   "g",
 );
-const IMPURE_FOLDERS = ["plugins/system", "transports", "storage/sqlite", ...OUTER];
+const IMPURE_FOLDERS = [
+  "plugins/system",
+  "client/system.ts",
+  "client/transports",
+  "transports",
+  "storage/sqlite",
+  ...OUTER,
+];
 
 const IMPORT = /(?:\bfrom\s*|\bimport\s*\(?\s*)(["'])([^"'\n]+)\1/g;
 
