@@ -1,0 +1,86 @@
+import { open } from "node:fs/promises";
+
+const HEADER_BYTES = 32;
+const FRAME_HEADER_BYTES = 24;
+const MAGIC = 0x377f0682;
+
+/** A cumulative checksum as SQLite's write-ahead log has it: two 32-bit sums. */
+type Sums = readonly [number, number];
+
+/**
+ * Looks for damage in a write-ahead log before SQLite reads it: SQLite ends at the first frame that
+ * does not match its checksum, without a word. Every commit is synced before the next one begins, so
+ * a crash can spoil the last commit only. A bad frame with a whole later commit behind it is damage.
+ * Format: "WAL File Format" on sqlite.org.
+ *
+ * @returns what is wrong, undefined when nothing is, or when there is no such file.
+ */
+export async function findWalDamage(path: string): Promise<string | undefined> {
+  const bytes = await readIfThere(path);
+  if (bytes === undefined || bytes.length < HEADER_BYTES + FRAME_HEADER_BYTES) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const isLittle = view.getUint32(0) === MAGIC;
+  const pageSize = view.getUint32(8) || 65_536;
+  const headerSums = sum(view, 0, 24, [0, 0], isLittle);
+  const isHeaderSound = (isLittle || view.getUint32(0) === MAGIC + 1) &&
+    headerSums[0] === view.getUint32(24) && headerSums[1] === view.getUint32(28);
+  if (!isHeaderSound) return `the header of ${path} does not match its checksum`;
+  const bad = findBadFrame(view, pageSize, headerSums, isLittle);
+  return bad === undefined ? undefined : `${path} is damaged at byte ${bad}, before later commits`;
+}
+
+/** The offset of a bad frame that lies before a whole commit. */
+function findBadFrame(
+  view: DataView,
+  pageSize: number,
+  headerSums: Sums,
+  isLittle: boolean,
+): number | undefined {
+  const frameBytes = FRAME_HEADER_BYTES + pageSize;
+  let before = headerSums;
+  let bad: number | undefined;
+  /** Whether the commit that the bad frame belongs to has ended. */
+  let hasEnded = false;
+  for (let at = HEADER_BYTES; at + frameBytes <= view.byteLength; at += frameBytes) {
+    // Frames of an earlier use of the file have other salts; they end the log.
+    const isCurrent = view.getUint32(at + 8) === view.getUint32(16) &&
+      view.getUint32(at + 12) === view.getUint32(20);
+    const page = sum(view, at, at + 8, before, isLittle);
+    const expected = sum(view, at + FRAME_HEADER_BYTES, at + frameBytes, page, isLittle);
+    // Each frame is judged from the checksum stored in the one before, whether that one is sound or not.
+    before = [view.getUint32(at + 16), view.getUint32(at + 20)];
+    const isSound = isCurrent && expected[0] === before[0] && expected[1] === before[1];
+    const isFirstBad = bad === undefined && !isSound;
+    if (isFirstBad) bad = at;
+    if (bad === undefined) continue;
+    if (isSound && hasEnded) return bad;
+    // The last frame of a commit holds the size of the file.
+    const isLast = view.getUint32(at + 4) !== 0;
+    hasEnded ||= isLast && (isSound || (isFirstBad && isCurrent));
+  }
+  return undefined;
+}
+
+function sum(view: DataView, start: number, end: number, from: Sums, isLittle: boolean): Sums {
+  let [s0, s1] = from;
+  for (let at = start; at < end; at += 8) {
+    s0 = (s0 + view.getUint32(at, isLittle) + s1) >>> 0;
+    s1 = (s1 + view.getUint32(at + 4, isLittle) + s0) >>> 0;
+  }
+  return [s0, s1];
+}
+
+async function readIfThere(path: string): Promise<Uint8Array | undefined> {
+  let file: Awaited<ReturnType<typeof open>>;
+  try {
+    file = await open(path, "r");
+  } catch (cause) {
+    if ((cause as { readonly code?: string }).code === "ENOENT") return undefined;
+    throw cause;
+  }
+  try {
+    return await file.readFile();
+  } finally {
+    await file.close();
+  }
+}
