@@ -1,7 +1,8 @@
-# The package as npm would publish it: its manifest and types, an installation in an empty project,
-# and the server started from there on Node 20.
+# The package as npm would publish it: its manifest and types, then in an empty project: every
+# entry point imports, and the command serves, on Node 20.
 set -eu
 work=$1
+root=$PWD
 npm pack --silent --pack-destination "$work"
 tarball=$(ls "$work"/zookit-*.tgz)
 npx publint run "$tarball" --strict
@@ -12,5 +13,7 @@ mkdir "$work/application"
   cd "$work/application"
   echo '{ "private": true, "type": "module" }' >package.json
   npm_config_sqlite3_local_prebuilds=$work/prebuilds npm install --no-audit --no-fund "$tarball"
+  cp "$root/.ci/import_all.mjs" .
+  node import_all.mjs
 )
 npx tsx .ci/serve_alone.ts "$work/application/node_modules/zookit/bin/zookit.js"
