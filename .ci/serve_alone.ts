@@ -107,7 +107,7 @@ try {
     server.stdout.on("data", (chunk) => {
       process.stdout.write(chunk);
       output += chunk;
-      const ready = /ready.*:(\d+)/.exec(output);
+      const ready = /ready on \S+:(\d+)/.exec(output);
       if (ready !== null) resolve(Number(ready[1]));
     });
     void exited.then((code) => reject(new Error(`exited with ${code} before it was ready`)));
