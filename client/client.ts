@@ -1,7 +1,7 @@
 import type { Observable } from "rxjs";
-import type { Stat } from "../core/wire/records.ts";
 import { ERROR_CODES } from "../core/errors/zk_error.ts";
 import { OPCODES } from "../core/wire/opcodes.ts";
+import type { Stat } from "../core/wire/records.ts";
 import type { Zxid } from "../core/wire/zxid.ts";
 import { authBytes } from "./identities.ts";
 import { type LastingWatch, LastingWatches, WATCH_TYPES } from "./lasting_watches.ts";
@@ -96,8 +96,8 @@ export class ZooKeeperClient extends ClientRequests implements AsyncDisposable {
   }
 
   /**
-   * Ends the session, and with it its ephemeral znodes, after all requests made so far. Resolves when
-   * the server has confirmed, or the connection is lost; never rejects.
+   * Ends the session, and with it its ephemeral znodes, after all requests made so far. Resolves
+   * when the server has confirmed, or the connection is lost; never rejects.
    */
   close(): Promise<void> {
     return this.#session.close();
@@ -117,8 +117,8 @@ export class ZooKeeperClient extends ClientRequests implements AsyncDisposable {
   }
 
   /**
-   * Listens to every change of a znode until released. Survives lost connections, but is not told of
-   * changes made between two: read again when {@link state$} says `connected`, or use
+   * Listens to every change of a znode until released. Survives lost connections, but is not told
+   * of changes made between two: read again when {@link state$} says `connected`, or use
    * {@link data$} and its like, which do. Servers from 3.6 on.
    */
   async addWatch(
@@ -181,8 +181,8 @@ export class ZooKeeperClient extends ClientRequests implements AsyncDisposable {
   }
 
   /**
-   * The data of a znode, now and whenever they are set; null while it is missing. States that follow
-   * each other faster than they can be read are left out; the last one never is, and none comes
+   * The data of a znode, now and whenever they are set; null while it is missing. States that
+   * follow each other faster than they can be read are left out; the last one never is, and none comes
    * after a newer one. Completes with {@link close}; fails with `SessionExpired` or a refusal.
    */
   data$(path: string): Observable<DataResult | null> {

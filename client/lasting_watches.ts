@@ -20,7 +20,7 @@ export const WATCH_TYPES = {
 export interface LastingWatch {
   /** Resolves when the server has the watch; rejects like any request. */
   readonly ready: Promise<void>;
-  /** Gives the share back; with the last one the watch leaves the server. Later calls do nothing. */
+  /** Gives the share back; with the last one the watch leaves the server. Once. */
   release(): Promise<void>;
 }
 

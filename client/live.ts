@@ -1,11 +1,11 @@
-/** Observables of one znode, kept current by a persistent watch and reads that follow its events. */
+/** Observables of one znode: a persistent watch, and reads that follow its events. */
 import { Observable, type Subscriber, type Subscription } from "rxjs";
 import { ZkError } from "../core/errors/zk_error.ts";
 import type { Stat } from "../core/wire/records.ts";
 import type { LastingWatch } from "./lasting_watches.ts";
+import type { ChildrenResult, DataResult } from "./operations.ts";
 import type { ClientState } from "./state.ts";
 import type { WatchEvent, WatchEventType, WatchListener } from "./watch_table.ts";
-import type { ChildrenResult, DataResult } from "./operations.ts";
 
 /** What live reads need of a client. */
 export interface LiveSource {
@@ -55,7 +55,7 @@ export function isInterruption(error: unknown): boolean {
   return kind === "ConnectionLoss" || kind === "SessionExpired" || kind === "AuthFailed";
 }
 
-/** Ends a subscriber with the client: completes at close, fails when the session is gone for good. */
+/** Ends a subscriber with the client: completes at close, fails at any other final state. */
 export function endWith(source: LiveSource, subscriber: Subscriber<never>): Subscription {
   let last: ClientState | undefined;
   return source.state$.subscribe({

@@ -1,6 +1,6 @@
 /**
- * A client for ZooKeeper's protocol: for Zookit's servers and Apache's, on Node, Deno, Bun and, over
- * WebSocket, in browsers.
+ * A client for ZooKeeper's protocol: for Zookit's servers and Apache's, on Node, Deno, Bun and,
+ * over WebSocket, in browsers.
  *
  * ```ts
  * import { connect, ZkError } from "zookit/client";

@@ -1,16 +1,11 @@
 import { type ErrorName, errorName, ZkError } from "../core/errors/zk_error.ts";
 import type { JuteReader, JuteWriter } from "../core/wire/jute.ts";
 import { ANY_VERSION, OPCODES } from "../core/wire/opcodes.ts";
+import { readMultiHeader, readStat, type Stat, writeMultiHeader } from "../core/wire/records.ts";
 import {
-  readMultiHeader,
-  readStat,
-  type Stat,
-  writeMultiHeader,
-} from "../core/wire/records.ts";
-import {
+  type CreateSettings,
   checkCreate,
   createOpcode,
-  type CreateSettings,
   type Data,
   isSequential,
   readData,
@@ -24,7 +19,12 @@ import { checkCreatePath, checkPath } from "./paths.ts";
 export type WriteOperation =
   | ({ readonly type: "create"; readonly path: string; readonly data?: Data } & CreateSettings)
   | { readonly type: "delete"; readonly path: string; readonly version?: number }
-  | { readonly type: "setData"; readonly path: string; readonly data: Data; readonly version?: number }
+  | {
+      readonly type: "setData";
+      readonly path: string;
+      readonly data: Data;
+      readonly version?: number;
+    }
   /** Changes nothing, and fails the multi unless the znode has this version. */
   | { readonly type: "check"; readonly path: string; readonly version?: number };
 

@@ -3,7 +3,7 @@ import type { Entropy } from "../core/contracts/entropy.ts";
 import type { Logger } from "../core/contracts/logger.ts";
 import type { Dialer } from "../core/contracts/transport.ts";
 import { FRAME_BYTES_MAX } from "../core/wire/frame.ts";
-import { type ServerEntry, parseServers } from "./servers.ts";
+import { parseServers, type ServerEntry } from "./servers.ts";
 import { CONSOLE_LOGGER, SYSTEM_CLOCK, SYSTEM_ENTROPY } from "./system.ts";
 
 /** An identity to prove: `{ scheme: "digest", data: "user:password" }`. */

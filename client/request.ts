@@ -12,7 +12,9 @@ export interface RequestOptions<T> {
   /** Undefined: the reply has no body that matters. */
   readonly decode?: Decode<T> | undefined;
   /** May turn a refusal into a value; undefined leaves it an error. */
-  readonly recover?: ((error: ErrorName, zxid: Zxid) => { readonly value: T } | undefined) | undefined;
+  readonly recover?:
+    | ((error: ErrorName, zxid: Zxid) => { readonly value: T } | undefined)
+    | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

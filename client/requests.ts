@@ -1,5 +1,13 @@
 import { ANY_VERSION, OPCODES } from "../core/wire/opcodes.ts";
-import { type Acl, type Id, readAcls, readIds, readStat, type Stat, writeAcls } from "../core/wire/records.ts";
+import {
+  type Acl,
+  type Id,
+  readAcls,
+  readIds,
+  readStat,
+  type Stat,
+  writeAcls,
+} from "../core/wire/records.ts";
 import {
   checkWrites,
   type PathMapping,
@@ -14,8 +22,8 @@ import {
 } from "./multi.ts";
 import {
   type ChildrenResult,
-  checkCreate,
   type CreateSettings,
+  checkCreate,
   createOpcode,
   type Data,
   type DataResult,
@@ -216,7 +224,7 @@ export class ClientRequests {
     return this.#session.finish({ path: prefix, decode, signal });
   }
 
-  /** Waits until the server has seen all that its leader had committed: reads after it are fresh. */
+  /** Waits until the server has seen all that its leader had committed; then reads are fresh. */
   sync(path = "/", { signal }: CallOptions = {}): Promise<void> {
     return this.#ask<void>(OPCODES.sync, path, { signal });
   }

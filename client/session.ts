@@ -1,6 +1,6 @@
 import { BehaviorSubject } from "rxjs";
-import { ZkError, type ErrorName } from "../core/errors/zk_error.ts";
-import { getInt, JuteWriter, putInt, type JuteReader } from "../core/wire/jute.ts";
+import { type ErrorName, ZkError } from "../core/errors/zk_error.ts";
+import { getInt, type JuteReader, JuteWriter, putInt } from "../core/wire/jute.ts";
 import { OPCODES, XIDS } from "../core/wire/opcodes.ts";
 import { SessionId } from "../core/wire/session_id.ts";
 import type { Zxid } from "../core/wire/zxid.ts";
@@ -8,7 +8,7 @@ import { Connector } from "./connector.ts";
 import { Fifo } from "./fifo.ts";
 import { connectFrame, FRESH_SESSION, type HeldSession, readConnectFrame } from "./handshake.ts";
 import { Identities } from "./identities.ts";
-import { Link } from "./link.ts";
+import type { Link } from "./link.ts";
 import type { Settings } from "./options.ts";
 import { Request, type RequestOptions } from "./request.ts";
 import type { ServerEntry } from "./servers.ts";
@@ -101,7 +101,7 @@ export class Session {
     return this.#link !== undefined;
   }
 
-  /** Begins a request: its body goes to the writer, then {@link finish} is called in the same turn. */
+  /** Begins a request: its body goes to the writer, then comes {@link finish}, without a pause. */
   begin(opcode: number): JuteWriter {
     const writer = this.#scratch;
     writer.clear();

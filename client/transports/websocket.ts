@@ -28,7 +28,7 @@ const BUFFERED_BYTES_MAX = 1024 * 1024;
 /** How often a socket that was too full is looked at; the standard has no event for it. */
 const DRAIN_CHECK_MS = 5;
 
-/** Dials a `ws://` or `wss://` address with the platform's WebSocket, or with `ws` where none is. */
+/** Dials a `ws://` or `wss://` address with the platform's WebSocket, or else with `ws`. */
 export function webSocketDialer(url: string): Dialer {
   return {
     async dial(open, signal): Promise<Connection> {
