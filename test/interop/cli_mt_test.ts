@@ -48,13 +48,13 @@ test("cli_mt creates persistent, sequential and ephemeral nodes", async () => {
   assert.match(await cli.run("create +e /kinds/e"), /^\tname = \/kinds\/e$/m);
   assert.match(await cli.run("create +es /kinds/es-"), /^\tname = \/kinds\/es-0000000002$/m);
   const session = /Got a new session id: 0x([0-9a-f]+)/.exec(cli.output)?.[1];
-  assert.match(await cli.run("exists /kinds/e"), new RegExp(`ephemeralOwner = ${session}$`, "m"));
-  assert.match(await cli.run("exists /kinds"), /ephemeralOwner = 0$/m);
+  assert.match(await cli.run("get /kinds/e"), new RegExp(`ephemeralOwner = ${session}$`, "m"));
+  assert.match(await cli.run("get /kinds"), /ephemeralOwner = 0$/m);
 });
 
 test("cli_mt creates nodes with their Stat, containers and TTL nodes among them", async () => {
   const created = await cli.run("create2 /with-stat");
-  assert.match(created, /^\tname = \/with-stat\n\tctime = .*\tczxid=[0-9a-f]+$/m);
+  assert.match(created, /^\tname = \/with-stat\n\tctime = .*\n\tczxid=[0-9a-f]+$/m);
   assert.match(created, /^\tversion=0\taversion=0$/m);
   assert.match(await cli.run("create2 +s /with-stat/s-"), /^\tname = .*\/s-0000000000$/m);
   assert.match(await cli.run("create2 +e /with-stat/e"), /ephemeralOwner = [1-9a-f]/);
@@ -166,7 +166,7 @@ test("cli_mt continues a session in another process", async () => {
   const owner = /Got a new session id: (0x[0-9a-f]+)/.exec(first.output)?.[1] ?? "none";
   await first.kill();
   const second = await openCli({ idFile });
-  assert.match(await second.run("exists /carried"), new RegExp(`= ${owner.slice(2)}$`, "m"));
+  assert.match(await second.run("get /carried"), new RegExp(`= ${owner.slice(2)}$`, "m"));
   await second.quit();
 });
 
@@ -185,11 +185,11 @@ test("cli_mt keeps session, ephemeral node and watches over a restart of the ser
   await cli.run("create +e /over-restart");
   await cli.run("create /watched");
   await cli.run("get /watched");
-  const owner = /ephemeralOwner = (.*)$/m.exec(await cli.run("exists /over-restart"))?.[1];
+  const owner = /ephemeralOwner = (.*)$/m.exec(await cli.run("get /over-restart"))?.[1];
   const from = cli.output.length;
   await server.restart();
   await cli.until(/SESSION_EVENT state = CONNECTED_STATE/, from);
-  const stat = await cli.run("exists /over-restart");
+  const stat = await cli.run("get /over-restart");
   assert.match(stat, new RegExp(`ephemeralOwner = ${owner}$`, "m"));
   await cli.run("set /watched b");
   await cli.until(/CHANGED_EVENT state = CONNECTED_STATE for path \/watched$/m, from);

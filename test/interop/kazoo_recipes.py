@@ -5,7 +5,7 @@ import threading
 from kazoo_checks import WAIT_S, connect, end, eventually, same
 
 from kazoo.exceptions import LockTimeout
-from kazoo.recipe.cache import TreeCache
+from kazoo.recipe.cache import TreeCache, TreeEvent
 from kazoo.recipe.partitioner import PartitionState
 
 
@@ -232,7 +232,9 @@ def tree_cache(client):
     client.create("/cached/a/b", b"x", makepath=True)
     cache = TreeCache(other, "/cached")
     started = threading.Event()
-    cache.listen(lambda event: started.set() if event.event_type == 4 else None)
+    cache.listen(
+        lambda event: started.set() if event.event_type == TreeEvent.INITIALIZED else None
+    )
     cache.start()
     same(started.wait(WAIT_S), True)
     same(cache.get_data("/cached/a/b").data, b"x")
@@ -249,7 +251,10 @@ def tree_cache(client):
 def partitioner(client):
     other = connect()
     options = dict(set=("a", "b", "c", "d"), time_boundary=0.3)
-    parts = [each.SetPartitioner("/partition", **options) for each in (client, other)]
+    parts = [
+        each.SetPartitioner("/partition", identifier=name, **options)
+        for each, name in ((client, "mine"), (other, "theirs"))
+    ]
 
     def settle():
         for part in parts:
