@@ -6,6 +6,7 @@ import { Session, TIMEOUT_MS } from "./session.ts";
 import type { Entry, Json, JsonObject, ReplyEntry, StepRecord, Transcript } from "./transcript.ts";
 
 const EXPIRY_MS_MAX = 10_000;
+const CLOSE_MS_MAX = 2_000;
 const POLL_MS = 20;
 /** Nodes of a program that may get quotas; their places under /zookeeper/quota exist. */
 const QUOTA_PLACES = ["~", "~/a", "~/b"];
@@ -65,6 +66,8 @@ export class Runner {
       const identity = program.identities[step.session] ?? null;
       if (!session.connected) await session.connect(TIMEOUT_MS, identity);
       if (session.connected) await session.request(step.ops);
+      // A ping could still slip in between the last reply and the close.
+      if (step.ops.some(endsConnection)) await session.ended(CLOSE_MS_MAX);
     }
     for (const each of sessions) await each.barrier();
     const ends = step.kind === "expire" || (step.kind === "batch" && endsSession(step.ops));
@@ -128,6 +131,12 @@ export class Runner {
 
 function newNode(path: string): Op {
   return { op: "create", path, data: "", acl: "open", flags: 0 };
+}
+
+/** Whether a server should close the connection that sent `op`. */
+function endsConnection(op: Op): boolean {
+  if (op.op === "auth") return op.scheme !== "digest" && op.scheme !== "ip";
+  return op.op === "closeSession" || op.op === "unknown" || op.op === "check" || op.op === "raw";
 }
 
 function endsSession(ops: readonly Op[]): boolean {
