@@ -1,4 +1,4 @@
-import { Counter, Gauge, MetricType, Summary as PromSummary, Registry } from "prom-client";
+import { Counter, Gauge, Summary as PromSummary, Registry } from "prom-client";
 import type { ServerInspection } from "../../core/contracts/inspection.ts";
 import type { Metric, Metrics, Summary } from "../../core/contracts/metrics.ts";
 import { readFigures } from "./figures.ts";
@@ -34,20 +34,20 @@ function addMetric(registry: Registry, metric: Metric): void {
 
 /** A summary of sum and count that are counted elsewhere. */
 class ReadSummary extends PromSummary {
-  readonly #read: { readonly name: string; readonly help: string; readonly summary: Summary };
+  readonly #summary: Summary;
 
   constructor(name: string, help: string, summary: Summary) {
     super({ name, help, percentiles: [], registers: [] });
-    this.#read = { name, help, summary };
+    this.#summary = summary;
   }
 
   override async get(): ReturnType<PromSummary["get"]> {
-    const { name, help, summary } = this.#read;
+    const shown = await super.get();
+    const { sum, count } = this.#summary;
     const values = [
-      { metricName: `${name}_sum`, labels: {}, value: summary.sum },
-      { metricName: `${name}_count`, labels: {}, value: summary.count },
+      { metricName: `${shown.name}_sum`, labels: {}, value: sum },
+      { metricName: `${shown.name}_count`, labels: {}, value: count },
     ];
-    const type = MetricType.Summary;
-    return { name, help, type, values, aggregator: "sum", collect: () => {} };
+    return { ...shown, values };
   }
 }
