@@ -131,7 +131,7 @@ class Reader {
       this.#ignore(reason, written);
       return;
     }
-    const guess = nearest(name, [...KEYS.keys()]);
+    const guess = nearest(name.replace(PREFIX, ""), [...KEYS.keys()]);
     const hint = guess === undefined ? "" : `; did you mean ${guess}?`;
     this.#unknown.push(`${source}: unknown key ${written}${hint}`);
   }

@@ -1,0 +1,167 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { type ConfigSources, type LoadedConfig, loadConfig } from "../../../cli/config/load.ts";
+import { ConfigError } from "../../../cli/config/server_config.ts";
+
+function load(text: string, others: Omit<ConfigSources, "file"> = {}): LoadedConfig {
+  const folder = mkdtempSync(join(tmpdir(), "zookit-"));
+  try {
+    const file = join(folder, "zoo.cfg");
+    writeFileSync(file, text);
+    return loadConfig({ file, ...others });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function findingsOf(run: () => unknown): readonly string[] {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof ConfigError) return error.findings;
+    throw error;
+  }
+  return [];
+}
+
+test("without any source a server keeps its data here and listens on loopback", () => {
+  const { config, warnings } = loadConfig({});
+  assert.equal([config.host, config.port, config.dataDir], ["127.0.0.1", 2181, "./zookit-data"]);
+  assert.equal(config.options, {});
+  assert.equal(warnings, []);
+});
+
+test("Apache's sample zoo.cfg is honoured, and one warning names what has no effect", () => {
+  const { config, warnings } = load(
+    "tickTime=2000\ninitLimit=10\nsyncLimit=5\ndataDir=/tmp/zookeeper\nclientPort=2182\n" +
+      "maxClientCnxns=61\nautopurge.snapRetainCount=3\nautopurge.purgeInterval=1\n",
+  );
+  assert.equal([config.host, config.port, config.dataDir], [undefined, 2182, "/tmp/zookeeper"]);
+  assert.equal(config.options, { tickTimeMs: 2000, maxClientCnxns: 61 });
+  assert.is(warnings.length, 1);
+  for (const key of ["initLimit", "syncLimit", "autopurge.purgeInterval"]) {
+    assert.match(warnings[0] ?? "", key);
+  }
+});
+
+test("later sources win: zoo.cfg, SERVER_JVMFLAGS, JVMFLAGS, -D, flags", () => {
+  const port = (others: Omit<ConfigSources, "file">): number =>
+    load("clientPort=1", others).config.port;
+  const server = { SERVER_JVMFLAGS: "-Dzookeeper.clientPort=2" };
+  const both = { ...server, JVMFLAGS: "-Dzookeeper.clientPort=3" };
+  const definitions = ["zookeeper.clientPort=4"];
+  const flags = [{ key: "clientPort", value: "5", source: "--port" }];
+  assert.equal(
+    [{}, { env: server }, { env: both }, { env: both, definitions }].map(port),
+    [1, 2, 3, 4],
+  );
+  assert.is(port({ env: both, definitions, flags }), 5);
+  assert.is(load("clientPort=1\nclientPort=6").config.port, 6);
+});
+
+test("a key of zoo.cfg and its property configure the same thing", () => {
+  for (const [key, value] of [
+    ["skipACL", "yes"],
+    ["maxCnxns", "12"],
+    ["globalOutstandingLimit", "55"],
+    ["extendedTypesEnabled", "true"],
+    ["enforceQuota", "true"],
+    ["snapCount", "77"],
+    ["nio.sessionlessCnxnTimeout", "1234"],
+    ["4lw.commands.whitelist", "ruok, srvr,stat"],
+    ["DigestAuthenticationProvider.superDigest", "super:x="],
+    ["DigestAuthenticationProvider.enabled", "false"],
+    ["jute.maxbuffer", "4096"],
+    ["readonlymode.enabled", "true"],
+    ["znode.container.checkIntervalMs", "500"],
+  ] as const) {
+    const inFile = load(`${key}=${value}`, {}).config;
+    const asProperty = load("", { definitions: [`zookeeper.${key}=${value}`] }).config;
+    assert.equal(inFile, asProperty, key);
+    assert.not.equal(inFile, load("").config, key);
+  }
+});
+
+test("properties that Apache gives no prefix are taken without one", () => {
+  const definitions = [
+    "jute.maxbuffer=2000",
+    "readonlymode.enabled=true",
+    "znode.container.maxPerMinute=9",
+    "java.awt.headless=true",
+  ];
+  const { config, warnings } = loadConfig({ definitions });
+  assert.equal(config.options, { frameBytesMax: 2000, containerMaxPerMinute: 9 });
+  assert.is(config.readOnlyModeEnabled, true);
+  assert.match(warnings.join("\n"), /java\.awt\.headless \(for a Java machine\)/);
+});
+
+test("a wrong value is named with key, value, line and what would be right", () => {
+  const findings = findingsOf(() =>
+    load("# sample\ntickTime=2s\nclientPort=65536\nextendedTypesEnabled=yes\nsnapCount=\n"),
+  );
+  assert.is(findings.length, 4);
+  const [tick, port, types, count] = findings;
+  assert.match(tick ?? "", /zoo\.cfg:2: tickTime=2s: tickTime must be a whole number from 1/);
+  assert.match(port ?? "", /zoo\.cfg:3: clientPort=65536: .* from 0 to 65535/);
+  assert.match(types ?? "", /zoo\.cfg:4: extendedTypesEnabled=yes: .* true or false/);
+  assert.match(count ?? "", /zoo\.cfg:5: snapCount=: /);
+});
+
+test("limits that contradict each other are refused", () => {
+  const text = "minSessionTimeout=9000\nmaxSessionTimeout=8000\n";
+  assert.match(findingsOf(() => load(text)).join("\n"), /maxSessionTimeout.*9000.*8000/);
+});
+
+test("an unknown key is reported with the nearest known one, and the rest is honoured", () => {
+  const { config, warnings } = load("maxClientConns=3\nquux.flux=1\nzookeeper.skipAcl=yes\n");
+  assert.equal(config.options, {});
+  assert.match(
+    warnings[0] ?? "",
+    /zoo\.cfg:1: unknown key maxClientConns; did you mean maxClientCn/,
+  );
+  assert.match(warnings[1] ?? "", /zoo\.cfg:2: unknown key quux\.flux$/);
+  assert.match(warnings[2] ?? "", /unknown key zookeeper\.skipAcl; did you mean skipACL\?/);
+});
+
+test("lines of an ensemble are refused, each by its place", () => {
+  const findings = findingsOf(() =>
+    load("server.1=a:2888:3888;2181\nserver.2=b:2888:3888;2181\ngroup.1=1:2\n"),
+  );
+  assert.is(findings.length, 3);
+  for (const finding of findings) assert.match(finding, /ensembles are not supported yet/);
+});
+
+test("a rule about who may connect is refused rather than dropped", () => {
+  assert.match(findingsOf(() => load("sessionRequireClientSASLAuth=true")).join(), /SASL/);
+  assert.equal(
+    findingsOf(() => load("sessionRequireClientSASLAuth=false")),
+    [],
+  );
+});
+
+test("enforce.auth.schemes counts only where the rule is on, and must then name some", () => {
+  const schemes = (text: string): unknown => load(text).config.options.enforceAuthSchemes;
+  assert.is(schemes("enforce.auth.schemes=digest"), undefined);
+  assert.equal(schemes("enforce.auth.schemes=digest,ip\nenforce.auth.enabled=true"), [
+    "digest",
+    "ip",
+  ]);
+  assert.is(findingsOf(() => load("enforce.auth.enabled=true")).length, 1);
+});
+
+test("a metrics provider is Prometheus or Apache's default", () => {
+  const provider = "org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider";
+  const { config } = load(`metricsProvider.className=${provider}\nmetricsProvider.httpPort=0`);
+  assert.equal(config.metrics, { enabled: true, host: "0.0.0.0", port: 0, processMetrics: true });
+  assert.is(findingsOf(() => load("metricsProvider.className=com.example.Mine")).length, 1);
+});
+
+test("a file that cannot be read is named", () => {
+  const findings = findingsOf(() => loadConfig({ file: "no-such-folder/zoo.cfg" }));
+  assert.match(findings.join(), /no-such-folder\/zoo\.cfg: ENOENT/);
+});
+
+test.run();
