@@ -1,7 +1,9 @@
 """Drives python3-kazoo through every operation it has; `kazoo_test.ts` starts it.
 
 Writes one JSON object a line: first {"plan": [names]}, then {"name", "error"} for each check, and
-{"ask": "restart" | "cut" | "mend"} when the other side must do something; it answers with a line. Not here: reconfig, because kazoo 2.8 hangs on a refusal that it does not know
+{"ask": "restart", "cut" or "mend"} when the other side must do something; it answers with a line.
+
+Not here: reconfig, because kazoo 2.8 hangs on a refusal that it does not know
 (RECONFIGDISABLED, the answer of every server in its default configuration).
 """
 

@@ -110,7 +110,7 @@ class ProcessServer implements TestServer {
     const from = this.#output.length;
     const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
-    this.#exited = new Promise((resolve) => {
+    this.#exited = new Promise<void>((resolve) => {
       child.once("error", (error) => {
         this.#output += String(error);
         resolve();
