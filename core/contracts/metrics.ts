@@ -18,14 +18,19 @@ export interface Summary {
 
 /** One named figure, as an exporter reads it. */
 export type Metric =
-  | { readonly kind: "counter"; readonly name: string; readonly help: string; readonly value: number }
+  | {
+      readonly kind: "counter";
+      readonly name: string;
+      readonly help: string;
+      readonly value: number;
+    }
   | { readonly kind: "gauge"; readonly name: string; readonly help: string; readonly value: number }
   | {
-    readonly kind: "summary";
-    readonly name: string;
-    readonly help: string;
-    readonly summary: Summary;
-  };
+      readonly kind: "summary";
+      readonly name: string;
+      readonly help: string;
+      readonly summary: Summary;
+    };
 
 /**
  * The figures of one server. Names are Apache ZooKeeper 3.9's where the thing exists there, without

@@ -54,8 +54,10 @@ export function orderPlugins(
     if (state.get(plugin) === "done") return;
     if (state.get(plugin) === "visiting") {
       const cycle = [...trail.slice(trail.indexOf(plugin)), plugin];
-      throw new CompositionError("cyclic", `plugins require each other: ${
-        cycle.map((one) => one.name).join(" -> ")}`);
+      throw new CompositionError(
+        "cyclic",
+        `plugins require each other: ${cycle.map((one) => one.name).join(" -> ")}`,
+      );
     }
     state.set(plugin, "visiting");
     for (const target of plugin.requires) {

@@ -57,8 +57,12 @@ export class JuteReader {
   int(): number {
     const at = this.#take(4);
     const b = this.#bytes;
-    return ((b[at] as number) << 24) | ((b[at + 1] as number) << 16) |
-      ((b[at + 2] as number) << 8) | (b[at + 3] as number);
+    return (
+      ((b[at] as number) << 24) |
+      ((b[at + 1] as number) << 16) |
+      ((b[at + 2] as number) << 8) |
+      (b[at + 3] as number)
+    );
   }
 
   /** An int64 as a {@link Zxid} or time: clamped to the safe integers. */
@@ -296,8 +300,12 @@ export function putInt(target: Uint8Array, at: number, value: number): void {
 
 /** Reads a signed int32, big-endian; the caller has checked the bounds. */
 export function getInt(source: Uint8Array, at: number): number {
-  return ((source[at] as number) << 24) | ((source[at + 1] as number) << 16) |
-    ((source[at + 2] as number) << 8) | (source[at + 3] as number);
+  return (
+    ((source[at] as number) << 24) |
+    ((source[at + 1] as number) << 16) |
+    ((source[at + 2] as number) << 8) |
+    (source[at + 3] as number)
+  );
 }
 
 /** Below this a loop beats the fixed cost of a view and a native copy. */

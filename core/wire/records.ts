@@ -2,7 +2,6 @@
  * The records of ZooKeeper's client protocol, each with how it is read and written. Shared by server
  * and client. Field order is the wire order (`zookeeper.jute` in Apache ZooKeeper).
  */
-import { ZkError } from "../errors/zk_error.ts";
 import type { JuteReader, JuteWriter } from "./jute.ts";
 import { SessionId } from "./session_id.ts";
 import type { Zxid } from "./zxid.ts";
@@ -125,9 +124,10 @@ export function writeConnectResponse(writer: JuteWriter, response: ConnectRespon
 }
 
 /**
- * A list of ACL entries; null for a null vector.
+ * A list of ACL entries; null for a null vector. A null scheme or id reads as empty: kazoo writes
+ * empty strings as null.
  *
- * @throws {ZkError} `MarshallingError` when it ends early or an entry has a null scheme or id.
+ * @throws {ZkError} `MarshallingError` when it ends early.
  */
 export function readAcls(reader: JuteReader): Acl[] | null {
   const count = reader.count();
@@ -135,10 +135,8 @@ export function readAcls(reader: JuteReader): Acl[] | null {
   const acls: Acl[] = [];
   for (let i = 0; i < count; i++) {
     const perms = reader.int();
-    const scheme = reader.string();
-    const id = reader.string();
-    if (scheme === null || id === null) throw new ZkError("MarshallingError");
-    acls.push({ perms, scheme, id });
+    const scheme = reader.string() ?? "";
+    acls.push({ perms, scheme, id: reader.string() ?? "" });
   }
   return acls;
 }

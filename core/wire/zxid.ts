@@ -47,7 +47,7 @@ export function zxidHigh(zxid: Zxid): number {
 
 /** The low half as a signed int32, as written on the wire. */
 export function zxidLow(zxid: Zxid): number {
-  return zxid - Math.floor(zxid / TWO_32) * TWO_32 | 0;
+  return (zxid - Math.floor(zxid / TWO_32) * TWO_32) | 0;
 }
 
 /** Lower-case hexadecimal without padding or prefix, as Apache prints it; two's complement below 0. */

@@ -1,0 +1,57 @@
+import { ERROR_CODES } from "../errors/zk_error.ts";
+import { ZkError } from "../errors/zk_error.ts";
+import { getInt, JuteReader } from "../wire/jute.ts";
+import type { Id } from "../wire/records.ts";
+import type { ClientConnection } from "./connection.ts";
+import type { ServerContext } from "./context.ts";
+import { beginReply, endReply } from "./reply.ts";
+
+/** Identities one connection may gather; more are refused like a wrong password. */
+const IDS_MAX = 1000;
+
+/**
+ * Executes the auth packet in `bytes[start..end)`: adds identities, or answers `AuthFailed` and
+ * closes. Replies carry zxid 0 (CP 6.4).
+ */
+export function authenticate(
+  context: ServerContext,
+  connection: ClientConnection,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): void {
+  const gained = identities(context, connection, new JuteReader(bytes, start + 8, end));
+  const out = context.output.open(connection);
+  const at = beginReply(out, getInt(bytes, start), 0);
+  endReply(out, at, gained === undefined ? "AuthFailed" : undefined);
+  connection.answered(getInt(bytes, start + 4), getInt(bytes, start), out.length - at);
+  if (gained === undefined) {
+    context.statistics.authFailed.value += 1;
+    context.logger.warn("authentication failed", { client: connection.transport.peer.address });
+    connection.close();
+    return;
+  }
+  const isNew = ({ scheme, id }: Id): boolean =>
+    !connection.ids.some((known) => known.scheme === scheme && known.id === id);
+  connection.ids = [...connection.ids, ...gained.filter(isNew)];
+}
+
+function identities(
+  context: ServerContext,
+  connection: ClientConnection,
+  reader: JuteReader,
+): readonly Id[] | undefined {
+  try {
+    reader.int();
+    const provider = context.permissions.providers.get(reader.text());
+    const data = reader.buffer();
+    if (provider === undefined || data === null || connection.ids.length >= IDS_MAX) {
+      return undefined;
+    }
+    const outcome = provider.authenticate(data, connection.transport.peer);
+    return outcome.ok ? outcome.value : undefined;
+  } catch (error) {
+    if (error instanceof ZkError && error.code === ERROR_CODES.MarshallingError) return undefined;
+    throw error;
+  }
+}

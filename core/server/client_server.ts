@@ -1,0 +1,302 @@
+import type { AuthProvider } from "../contracts/auth.ts";
+import type { Cancel, Clock } from "../contracts/clock.ts";
+import type { Consensus, WriteRequest } from "../contracts/consensus.ts";
+import type { Entropy } from "../contracts/entropy.ts";
+import type { Logger } from "../contracts/logger.ts";
+import type { Metrics } from "../contracts/metrics.ts";
+import type { SessionTracker, SessionTracking } from "../contracts/sessions.ts";
+import type { ByteSink, Connection, FirstBytes } from "../contracts/transport.ts";
+import { Tree } from "../tree/tree.ts";
+import { ChangeFeed } from "../watch/changes.ts";
+import { Delivery } from "../watch/delivery.ts";
+import { SessionFeed } from "../watch/state.ts";
+import { getInt, putInt } from "../wire/jute.ts";
+import { OPCODES } from "../wire/opcodes.ts";
+import { NO_SESSION, type SessionId } from "../wire/session_id.ts";
+import { authenticate } from "./authenticate.ts";
+import { ClientConnection } from "./connection.ts";
+import type { ServerContext } from "./context.ts";
+import { FirstBytesSink } from "./first_bytes.ts";
+import { Handshake } from "./handshake.ts";
+import { makesEphemeral } from "./local_upgrade.ts";
+import type { ServerOptions } from "./options.ts";
+import { Output } from "./output.ts";
+import { Permissions } from "./permissions.ts";
+import { Reads } from "./reads.ts";
+import { refuse } from "./refuse.ts";
+import { ServerReplica } from "./replica.ts";
+import { routeOf, ROUTE } from "./routes.ts";
+import { SessionIds } from "./session_ids.ts";
+import { type ServerSession, ServerSessions } from "./sessions.ts";
+import { Statistics } from "./statistics.ts";
+import { WatchTable } from "./watches.ts";
+
+/** The contracts that a server is built on. */
+export interface ServerParts {
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly consensus: Consensus;
+  readonly tracking: SessionTracking;
+  readonly authProviders: readonly AuthProvider[];
+}
+
+/** Serves clients from a replica: connections, sessions, watches, reads, and writes on their way. */
+export class ClientServer implements ServerContext {
+  readonly options: ServerOptions;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly consensus: Consensus;
+  readonly permissions: Permissions;
+  readonly output: Output = new Output();
+  readonly statistics: Statistics;
+  readonly handshake: Handshake;
+  readonly sessions: ServerSessions = new ServerSessions();
+  readonly sessionIds: SessionIds;
+  readonly localTracker: SessionTracker;
+  readonly dataWatches: WatchTable<ClientConnection> = new WatchTable();
+  readonly childWatches: WatchTable<ClientConnection> = new WatchTable();
+  readonly changes: ChangeFeed;
+  readonly sessionEvents: SessionFeed;
+  readonly replica: ServerReplica;
+  /** Connections whose frames are read; those of four-letter words are in {@link claimed}. */
+  readonly connections: Set<ClientConnection> = new Set();
+  /** Connections that something else than frames took. */
+  readonly claimed: Set<Connection> = new Set();
+  #firstBytes: readonly FirstBytes[] = [];
+  readonly #reads: Reads;
+  readonly #throttled = new Set<ClientConnection>();
+  readonly #perAddress = new Map<string, number>();
+  readonly #request: { -readonly [K in keyof WriteRequest]: WriteRequest[K] };
+  readonly #delivery: Delivery;
+  #ticking: Cancel | undefined;
+
+  constructor(parts: ServerParts, options: ServerOptions, failed: (error: unknown) => void) {
+    this.options = options;
+    this.clock = parts.clock;
+    this.logger = parts.logger.child("server");
+    this.consensus = parts.consensus;
+    this.permissions = new Permissions(parts.authProviders, options.skipAcl);
+    this.statistics = new Statistics(parts.metrics);
+    this.handshake = new Handshake(this);
+    this.sessionIds = new SessionIds(options.serverId, parts.clock.wallTime());
+    this.localTracker = parts.tracking.create(options.tickTimeMs);
+    this.#delivery = new Delivery(parts.clock, parts.logger);
+    this.changes = new ChangeFeed(this.#delivery);
+    this.sessionEvents = new SessionFeed(this.#delivery);
+    this.#reads = new Reads(this);
+    this.#request = {
+      session: NO_SESSION,
+      cxid: 0,
+      opcode: 0,
+      bytes: NOTHING,
+      bodyStart: 0,
+      bodyEnd: 0,
+      ids: [],
+    };
+    const hashSeed = parts.entropy.uint32() | 0;
+    const extendedTypes = options.extendedTypesEnabled;
+    this.replica = new ServerReplica(this, {
+      changes: this.changes,
+      makeTree: () => new Tree({ hashSeed, extendedTypes }),
+      failed,
+    });
+  }
+
+  get tree(): Tree {
+    return this.replica.tree;
+  }
+
+  get turnMs(): number {
+    return this.replica.turnMs;
+  }
+
+  /** Begins to look after connections and sessions; `firstBytes` may take new connections. */
+  start(firstBytes: readonly FirstBytes[]): void {
+    this.#firstBytes = firstBytes;
+    this.#ticking = this.clock.every(this.options.tickTimeMs, () => this.#tick());
+  }
+
+  /** Closes every connection. */
+  stop(): void {
+    this.#ticking?.();
+    this.output.flush();
+    this.disconnectAll();
+    for (const connection of [...this.claimed]) connection.destroy();
+    this.#delivery.complete();
+  }
+
+  /** Closes the connections of all clients, as when this server may not serve them any more. */
+  disconnectAll(): void {
+    for (const connection of [...this.connections]) connection.destroy();
+    this.sessions.clear();
+  }
+
+  /** Takes a new connection, unless there are too many (`maxClientCnxns`, `maxCnxns`). */
+  accept(transport: Connection): ByteSink | undefined {
+    const { maxCnxns, maxClientCnxns } = this.options;
+    const { address } = transport.peer;
+    const total = this.connections.size + this.claimed.size;
+    const ofAddress = this.#perAddress.get(address) ?? 0;
+    const isLocal = transport.peer.port === 0 && address === "";
+    if (maxCnxns > 0 && total >= maxCnxns) return this.#reject(address, "maxCnxns", maxCnxns);
+    if (maxClientCnxns > 0 && ofAddress >= maxClientCnxns && !isLocal) {
+      return this.#reject(address, "maxClientCnxns", maxClientCnxns);
+    }
+    this.#perAddress.set(address, ofAddress + 1);
+    const connection = new ClientConnection(transport, this);
+    this.connections.add(connection);
+    if (this.#firstBytes.length === 0) return connection;
+    return new FirstBytesSink(connection, this.#firstBytes, {
+      claimed: () => {
+        this.connections.delete(connection);
+        this.claimed.add(transport);
+        this.statistics.packetsReceived += 1;
+      },
+      closed: () => {
+        this.claimed.delete(transport);
+        this.#forgetAddress(address);
+      },
+    });
+  }
+
+  touch(session: ServerSession): void {
+    if (session.isLocal) {
+      this.localTracker.touch(session.id, session.timeoutMs, this.clock.now());
+    } else {
+      this.consensus.touch(session.id, session.timeoutMs);
+    }
+  }
+
+  mayRequest(connection: ClientConnection, type: number): boolean {
+    const { enforceAuthSchemes } = this.options;
+    if (enforceAuthSchemes.length === 0) return true;
+    if (type === OPCODES.auth || type === OPCODES.sasl) return true;
+    return connection.ids.some((id) => enforceAuthSchemes.includes(id.scheme));
+  }
+
+  execute(connection: ClientConnection, bytes: Uint8Array, start: number, end: number): void {
+    const type = getInt(bytes, start + 4);
+    const route = routeOf(type);
+    if (!this.mayRequest(connection, type)) {
+      refuse(this, connection, getInt(bytes, start), "SessionClosedRequireSaslAuth");
+    } else if (route === ROUTE.read || route === ROUTE.sync) {
+      this.#reads.execute(connection, bytes, start, end);
+    } else if (type === OPCODES.auth) {
+      authenticate(this, connection, bytes, start, end);
+    } else {
+      refuse(this, connection, getInt(bytes, start), "Unimplemented");
+    }
+  }
+
+  submit(connection: ClientConnection, bytes: Uint8Array, start: number, end: number): void {
+    const { session } = connection;
+    if (session === undefined) return;
+    const request = this.#request;
+    request.session = session.id;
+    request.cxid = getInt(bytes, start);
+    request.opcode = getInt(bytes, start + 4);
+    request.bytes = bytes;
+    request.bodyStart = start + 8;
+    request.bodyEnd = end;
+    request.ids = connection.ids;
+    if (session.isLocal) this.#prepareLocal(session, request);
+    this.consensus.submit(request);
+  }
+
+  submitCreateSession(id: SessionId, timeoutMs: number): void {
+    const bytes = new Uint8Array(4);
+    putInt(bytes, 0, timeoutMs);
+    this.submitOwn(id, OPCODES.createSession, bytes);
+  }
+
+  /** Submits a request of the server itself, with xid 0. */
+  submitOwn(session: SessionId, opcode: number, body: Uint8Array): void {
+    this.consensus.submit({
+      session,
+      cxid: 0,
+      opcode,
+      bytes: body,
+      bodyStart: 0,
+      bodyEnd: body.length,
+      ids: [],
+    });
+  }
+
+  sync(connection: ClientConnection): void {
+    this.consensus.sync(connection.session?.id ?? NO_SESSION, () => connection.syncDone());
+  }
+
+  throttle(connection: ClientConnection): boolean {
+    const limit = this.options.globalOutstandingLimit;
+    if (this.statistics.outstanding < limit || connection.queued === 0) return false;
+    this.#throttled.add(connection);
+    return true;
+  }
+
+  /** Lets connections that were held back by {@link throttle} go on; after a run of deliveries. */
+  wakeThrottled(): void {
+    if (this.#throttled.size === 0) return;
+    const waiting = [...this.#throttled];
+    this.#throttled.clear();
+    for (const connection of waiting) connection.advance();
+  }
+
+  disconnected(connection: ClientConnection): void {
+    this.dataWatches.removeAll(connection);
+    this.childWatches.removeAll(connection);
+    this.#throttled.delete(connection);
+    if (!this.connections.delete(connection)) return;
+    this.statistics.connectionsDropped.value += 1;
+    this.#forgetAddress(connection.transport.peer.address);
+  }
+
+  /** A local session that needs more becomes global; one that is closed is just forgotten. */
+  #prepareLocal(session: ServerSession, request: WriteRequest): void {
+    const body = request.bytes.subarray(request.bodyStart, request.bodyEnd);
+    const upgrades = this.options.localSessionsUpgradingEnabled;
+    if (!upgrades || !makesEphemeral(request.opcode, body)) return;
+    session.isLocal = false;
+    this.localTracker.remove(session.id);
+    this.submitCreateSession(session.id, session.timeoutMs);
+  }
+
+  #reject(address: string, limit: string, value: number): undefined {
+    this.statistics.connectionsRejected.value += 1;
+    this.logger.warn("too many connections, one is refused", { client: address, [limit]: value });
+    return undefined;
+  }
+
+  #forgetAddress(address: string): void {
+    const left = (this.#perAddress.get(address) ?? 1) - 1;
+    if (left === 0) this.#perAddress.delete(address);
+    else this.#perAddress.set(address, left);
+  }
+
+  #tick(): void {
+    const now = this.clock.now();
+    for (const connection of [...this.connections]) this.#lookAfter(connection, now);
+    for (const id of this.localTracker.expire(now)) {
+      this.localTracker.remove(id);
+      this.sessions.get(id)?.connection?.destroy();
+      this.sessions.forget(id);
+    }
+  }
+
+  #lookAfter(connection: ClientConnection, now: number): void {
+    const { session } = connection;
+    const silentMs = now - connection.heardMs;
+    if (session === undefined) {
+      if (silentMs < this.options.sessionlessTimeoutMs) return;
+      this.statistics.sessionlessExpired.value += 1;
+      connection.destroy();
+    } else if (connection.isHeld) {
+      this.touch(session); // We do not read it, so its silence says nothing (D20).
+    } else if (silentMs > session.timeoutMs) {
+      connection.destroy();
+    }
+  }
+}
+
+const NOTHING = new Uint8Array(0);

@@ -1,0 +1,332 @@
+import type { ByteSink, Connection } from "../contracts/transport.ts";
+import type { ErrorName } from "../errors/zk_error.ts";
+import { FrameCutter, type FrameSink } from "../wire/frame.ts";
+import { getInt, type JuteWriter } from "../wire/jute.ts";
+import { OPCODES } from "../wire/opcodes.ts";
+import type { Id } from "../wire/records.ts";
+import { ConnectionCounters } from "./connection_counters.ts";
+import type { ServerContext } from "./context.ts";
+import type { Outlet } from "./output.ts";
+import { beginReply, endReply } from "./reply.ts";
+import { RequestQueue } from "./request_queue.ts";
+import { ROUTE, routeOf } from "./routes.ts";
+import type { ServerSession } from "./sessions.ts";
+import type { Watcher, WatchTable } from "./watches.ts";
+
+/** Output gathered at which it is sent before more requests are executed, bytes. */
+const OUTPUT_BYTES_MAX = 256 * 1024;
+/** xid and type; a shorter frame closes the connection. */
+const REQUEST_HEADER_BYTES = 8;
+
+/**
+ * One client's connection: cuts its frames, executes each request at the head of the line, and
+ * sends replies and events in the order of execution (D1). Writes are submitted when read and keep
+ * their place in the queue until their transaction comes.
+ */
+export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
+  readonly transport: Connection;
+  readonly watched: Map<WatchTable<Watcher>, Set<string>> = new Map();
+  readonly counters: ConnectionCounters = new ConnectionCounters();
+  /** Wall time of the connection's beginning. */
+  readonly establishedMs: number;
+  pending: JuteWriter | undefined;
+  /** Who the client is. Replaced as a whole, so that a request may keep the list. */
+  ids: readonly Id[];
+  session: ServerSession | undefined;
+  /** Whether the client's handshake had the read-only byte, which the answer then has too. */
+  wantsReadOnlyByte = false;
+  /** Monotonic ms at which bytes came last. */
+  heardMs: number;
+  readonly #context: ServerContext;
+  readonly #cutter: FrameCutter;
+  readonly #queue = new RequestQueue();
+  #phase: "new" | "handshaking" | "open" | "closing" | "closed" = "new";
+  /** Input is not looked at for now. */
+  #held = false;
+  /** A request that must be executed before the next is looked at waits in the queue. */
+  #barrier = false;
+  /** The transport wants no more output for now. */
+  #blocked = false;
+  #inputEnded = false;
+  #writesUnderWay = 0;
+  #syncsDone = 0;
+
+  constructor(transport: Connection, context: ServerContext) {
+    this.transport = transport;
+    this.#context = context;
+    this.#cutter = new FrameCutter(this, context.options.frameBytesMax);
+    this.heardMs = context.clock.now();
+    this.establishedMs = context.clock.wallTime();
+    this.ids = context.permissions.identify(transport.peer);
+  }
+
+  /** Requests received and not answered. */
+  get queued(): number {
+    return this.#queue.count;
+  }
+
+  get isHandshaking(): boolean {
+    return this.#phase === "handshaking";
+  }
+
+  get isClosed(): boolean {
+    return this.#phase === "closed";
+  }
+
+  /** True while the server does not read on purpose: silence is not the client's then. */
+  get isHeld(): boolean {
+    return this.#held;
+  }
+
+  /** 1 while it is read, plus 4 while output waits. */
+  get interestOps(): number {
+    return (this.#held ? 0 : 1) + (this.transport.bufferedBytes > 0 ? 4 : 0);
+  }
+
+  chunk(bytes: Uint8Array): void {
+    const { clock, statistics, output } = this.#context;
+    const began = clock.now();
+    this.heardMs = began;
+    statistics.bytesReceived.value += bytes.length;
+    if (this.session !== undefined) this.#context.touch(this.session);
+    const before = this.counters.sent;
+    this.#cutter.push(bytes);
+    output.flush();
+    if (this.counters.sent > before) this.#took(clock.now(), began);
+  }
+
+  frame(bytes: Uint8Array, start: number, end: number): boolean {
+    const goOn =
+      this.#phase === "open" ? this.#receive(bytes, start, end) : this.#connect(bytes, start, end);
+    if (!goOn) this.#hold();
+    return goOn;
+  }
+
+  badLength(lengthBytes: number): void {
+    this.#context.logger.info("closing a connection: frame of a bad length", {
+      client: this.transport.peer.address,
+      lengthBytes,
+    });
+    this.destroy();
+  }
+
+  writable(): void {
+    if (!this.#blocked) return;
+    this.#blocked = false;
+    this.advance();
+    this.#context.output.flush();
+  }
+
+  ended(): void {
+    this.#inputEnded = true;
+    if (this.#queue.count === 0) this.#finish();
+  }
+
+  closed(): void {
+    if (this.#phase === "closed") return;
+    this.#phase = "closed";
+    this.pending = undefined;
+    this.#context.statistics.outstanding -= this.#queue.count;
+    this.#queue.clear();
+    if (this.session !== undefined) {
+      this.#context.sessions.detach(this.session, this.#writesUnderWay);
+    }
+    this.#context.disconnected(this);
+  }
+
+  flushed(_sizeBytes: number, drained: boolean): void {
+    if (!drained) this.#blocked = true;
+  }
+
+  /** Closes at once. */
+  destroy(): void {
+    if (this.#phase === "closed") return;
+    this.transport.destroy();
+    this.closed();
+  }
+
+  /** The handshake succeeded and its answer has been appended; requests may be executed. */
+  open(): void {
+    this.#phase = "open";
+    this.advance();
+  }
+
+  /** Closes once what has been appended so far is sent; nothing more is executed. */
+  close(): void {
+    if (this.#phase === "closed") return;
+    this.#phase = "closing";
+    this.#finish();
+  }
+
+  /** Whether the write at the head of the line is the one with this xid. */
+  awaits(cxid: number): boolean {
+    const queue = this.#queue;
+    if (this.#writesUnderWay === 0 || queue.count === 0) return false;
+    const route = routeOf(queue.headType);
+    return queue.headXid === cxid && (route === ROUTE.write || route === ROUTE.close);
+  }
+
+  /**
+   * The write at the head has been applied; `body` holds the reply's body. Then everything behind it
+   * is executed, up to the next write.
+   */
+  complete(error: ErrorName | undefined, body: Uint8Array): void {
+    const queue = this.#queue;
+    const { headType: type, headXid: xid, headArrivalMs: arrivalMs } = queue;
+    this.#writesUnderWay -= 1;
+    this.#shift();
+    const out = this.#context.output.open(this);
+    const at = beginReply(out, xid, this.#context.tree.lastZxid);
+    if (error === undefined) out.raw(body);
+    endReply(out, at, error);
+    this.answered(type, xid, out.length - at);
+    const now = this.#context.turnMs;
+    const tookMs = Math.max(0, (now - arrivalMs) | 0);
+    this.#context.statistics.updateLatency.observe(tookMs);
+    this.#took(now, now - tookMs);
+    if (type === OPCODES.closeSession) this.close();
+    else this.advance();
+  }
+
+  /** The leader has answered the oldest sync of this connection. */
+  syncDone(): void {
+    this.#syncsDone += 1;
+    this.advance();
+  }
+
+  /** Executes what can be executed, then reads on if nothing speaks against it. */
+  advance(): void {
+    this.#drain();
+    if (this.#held && this.#mayRead()) {
+      this.#held = false;
+      this.transport.resume();
+      this.#cutter.resume();
+    }
+    if (this.#inputEnded && this.#queue.count === 0) this.#finish();
+  }
+
+  /** Appends a notification; closes the connection if too much is unsent already (D20). */
+  notify(frame: Uint8Array): void {
+    if (this.#phase !== "open") return;
+    const { output, options, logger, statistics } = this.#context;
+    const unsentBytes = this.transport.bufferedBytes + (this.pending?.length ?? 0);
+    if (unsentBytes > options.unsentBytesMax) {
+      const client = this.transport.peer.address;
+      logger.warn("closing a connection: client does not read its events", { client, unsentBytes });
+      return this.destroy();
+    }
+    output.open(this).raw(frame);
+    this.counters.sent += 1;
+    statistics.packetsSent += 1;
+  }
+
+  /** Counts a reply that has been appended. */
+  answered(type: number, xid: number, sizeBytes: number): void {
+    const { statistics, tree } = this.#context;
+    this.counters.answered(type, xid, tree.lastZxid);
+    statistics.packetsSent += 1;
+    statistics.responded(sizeBytes);
+  }
+
+  #connect(bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.#phase !== "new") return false;
+    this.#phase = "handshaking";
+    this.#context.statistics.packetsReceived += 1;
+    this.#context.handshake.connect(this, bytes.subarray(start, end));
+    return this.#isOpen();
+  }
+
+  // A method, since the compiler does not see that calls change the phase.
+  #isOpen(): boolean {
+    return this.#phase === "open";
+  }
+
+  /** Takes one request frame. @returns whether the next may be looked at. */
+  #receive(bytes: Uint8Array, start: number, end: number): boolean {
+    if (end - start < REQUEST_HEADER_BYTES) {
+      this.destroy();
+      return false;
+    }
+    this.counters.received += 1;
+    this.#context.statistics.packetsReceived += 1;
+    const type = getInt(bytes, start + 4);
+    const route = this.#context.mayRequest(this, type) ? routeOf(type) : ROUTE.refused;
+    if (route === ROUTE.read && this.#queue.count === 0 && !this.#blocked) {
+      this.#context.execute(this, bytes, start, end);
+      return this.#afterExecution();
+    }
+    return this.#enqueue(route, bytes, start, end);
+  }
+
+  #enqueue(route: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const isWrite = route === ROUTE.write || route === ROUTE.close;
+    this.#context.statistics.outstanding += 1;
+    // Of a write only xid and type are needed again: its body is on its way.
+    const kept = isWrite ? start + REQUEST_HEADER_BYTES : end;
+    this.#queue.push(bytes, start, kept, this.heardMs | 0);
+    if (isWrite) {
+      this.#writesUnderWay += 1;
+      this.#context.submit(this, bytes, start, end);
+      if (route === ROUTE.close) this.#barrier = true;
+    } else if (route === ROUTE.sync) {
+      this.#context.sync(this);
+    } else if (route !== ROUTE.read) {
+      this.#barrier = true;
+      this.#drain();
+    }
+    return this.#mayRead();
+  }
+
+  /** Executes from the head of the queue up to a write or sync that is under way. */
+  #drain(): void {
+    const queue = this.#queue;
+    while (queue.count > 0 && !this.#blocked && this.#isOpen()) {
+      const type = queue.headType;
+      const route = routeOf(type);
+      if (route === ROUTE.write || route === ROUTE.close) {
+        if (this.#context.mayRequest(this, type)) return;
+      } else if (route === ROUTE.sync) {
+        if (this.#syncsDone === 0) return;
+        this.#syncsDone -= 1;
+      }
+      this.#context.execute(this, queue.bytes, queue.headStart, queue.headEnd);
+      if (route !== ROUTE.read && route !== ROUTE.sync) this.#barrier = false;
+      if (queue.count > 0) this.#shift();
+      this.#afterExecution();
+    }
+  }
+
+  /** Sends early what would pile up. @returns whether more may be executed. */
+  #afterExecution(): boolean {
+    if ((this.pending?.length ?? 0) > OUTPUT_BYTES_MAX) this.#context.output.flush();
+    return !this.#blocked && this.#isOpen();
+  }
+
+  #shift(): void {
+    this.#queue.shift();
+    this.#context.statistics.outstanding -= 1;
+  }
+
+  #mayRead(): boolean {
+    if (!this.#isOpen() || this.#barrier || this.#blocked || !this.#queue.hasRoom) return false;
+    return !this.#context.throttle(this);
+  }
+
+  #hold(): void {
+    if (this.#held || this.#phase === "closed") return;
+    this.#held = true;
+    if (this.#phase !== "closing") this.transport.pause();
+  }
+
+  #finish(): void {
+    this.#phase = this.#phase === "closed" ? "closed" : "closing";
+    this.#context.output.flush();
+    this.transport.end();
+  }
+
+  #took(nowMs: number, arrivalMs: number): void {
+    const tookMs = nowMs - arrivalMs;
+    this.counters.took(nowMs, tookMs);
+    this.#context.statistics.latency.add(tookMs);
+  }
+}

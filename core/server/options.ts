@@ -1,0 +1,104 @@
+import { FRAME_BYTES_MAX } from "../wire/frame.ts";
+
+/** Settings of one server; names are `zoo.cfg`'s with their unit, defaults are Apache's. */
+export interface ServerOptions {
+  /** Basic unit of time in ms, above 0; session expiry is rounded up to it. Default 3000. */
+  readonly tickTimeMs: number;
+  /** Least session time-out granted, ms; -1 is 2 ticks. Default -1. */
+  readonly minSessionTimeoutMs: number;
+  /** Greatest session time-out granted, ms; -1 is 20 ticks. Default -1. */
+  readonly maxSessionTimeoutMs: number;
+  /** Connections from one IP address; 0 is no limit. Default 60. */
+  readonly maxClientCnxns: number;
+  /** Connections in all; 0 is no limit. Default 0. */
+  readonly maxCnxns: number;
+  /** Requests under way at which connections that have some are read no further. Default 1000. */
+  readonly globalOutstandingLimit: number;
+  /** Longest frame accepted, bytes (`jute.maxbuffer`). Default 1,048,575. */
+  readonly frameBytesMax: number;
+  /** Time for a new connection to send its handshake, ms. Default 10000. */
+  readonly sessionlessTimeoutMs: number;
+  /** Top byte of session ids, 0 to 255; 1 for a server that stands alone. */
+  readonly serverId: number;
+  /** TTL znodes. Default false, as in Apache. */
+  readonly extendedTypesEnabled: boolean;
+  /** Hard quotas refuse. Default false. */
+  readonly enforceQuota: boolean;
+  /** No permission is ever checked. Default false. */
+  readonly skipAcl: boolean;
+  /** Schemes of which a connection must have an identity; empty is no such rule. */
+  readonly enforceAuthSchemes: readonly string[];
+  /** Sessions live on one server until they need more. Default false. */
+  readonly localSessionsEnabled: boolean;
+  /** A local session becomes global at its first ephemeral znode. Default false. */
+  readonly localSessionsUpgradingEnabled: boolean;
+  /** Time between two looks for containers and TTL znodes to remove, ms. Default 60000. */
+  readonly containerCheckIntervalMs: number;
+  /** Removals a minute at most. Default 10000. */
+  readonly containerMaxPerMinute: number;
+  /** Age at which a container that never had a child is removed, ms; 0 is never. Default 0. */
+  readonly containerMaxNeverUsedIntervalMs: number;
+  /** Transactions between two checkpoints, at least 2. Default 100000. */
+  readonly snapCount: number;
+  /** Unsent bytes at which a connection that still gets watch events is closed. Default 16 MiB. */
+  readonly unsentBytesMax: number;
+  /** Memory for the tree at which creates are refused, bytes. Default 4 GiB. */
+  readonly treeBytesMax: number;
+}
+
+/** What applies where nothing is said. */
+export const DEFAULT_OPTIONS: ServerOptions = {
+  tickTimeMs: 3000,
+  minSessionTimeoutMs: -1,
+  maxSessionTimeoutMs: -1,
+  maxClientCnxns: 60,
+  maxCnxns: 0,
+  globalOutstandingLimit: 1000,
+  frameBytesMax: FRAME_BYTES_MAX,
+  sessionlessTimeoutMs: 10_000,
+  serverId: 1,
+  extendedTypesEnabled: false,
+  enforceQuota: false,
+  skipAcl: false,
+  enforceAuthSchemes: [],
+  localSessionsEnabled: false,
+  localSessionsUpgradingEnabled: false,
+  containerCheckIntervalMs: 60_000,
+  containerMaxPerMinute: 10_000,
+  containerMaxNeverUsedIntervalMs: 0,
+  snapCount: 100_000,
+  unsentBytesMax: 16 * 1024 * 1024,
+  treeBytesMax: 4 * 1024 * 1024 * 1024,
+};
+
+/**
+ * Fills in what is not given and checks the rest.
+ *
+ * @throws {RangeError} naming the option and the value.
+ */
+export function resolveOptions(given: Partial<ServerOptions>): ServerOptions {
+  const options = { ...DEFAULT_OPTIONS, ...given };
+  const require = (holds: boolean, name: keyof ServerOptions, rule: string): void => {
+    if (!holds) throw new RangeError(`${name} must be ${rule}, not ${String(options[name])}`);
+  };
+  require(options.tickTimeMs > 0, "tickTimeMs", "above 0");
+  require(options.frameBytesMax >= 1024, "frameBytesMax", "at least 1024");
+  require(options.serverId >= 0 && options.serverId <= 255, "serverId", "from 0 to 255");
+  require(options.snapCount >= 2, "snapCount", "at least 2");
+  require(options.globalOutstandingLimit >= 1, "globalOutstandingLimit", "at least 1");
+  require(options.containerCheckIntervalMs > 0, "containerCheckIntervalMs", "above 0");
+  require(options.containerMaxPerMinute > 0, "containerMaxPerMinute", "above 0");
+  const min = sessionTimeoutMin(options);
+  require(sessionTimeoutMax(options) >= min, "maxSessionTimeoutMs", `at least ${min}`);
+  return options;
+}
+
+/** The least time-out a session gets, ms. */
+export function sessionTimeoutMin(options: ServerOptions): number {
+  return options.minSessionTimeoutMs === -1 ? 2 * options.tickTimeMs : options.minSessionTimeoutMs;
+}
+
+/** The greatest time-out a session gets, ms. */
+export function sessionTimeoutMax(options: ServerOptions): number {
+  return options.maxSessionTimeoutMs === -1 ? 20 * options.tickTimeMs : options.maxSessionTimeoutMs;
+}

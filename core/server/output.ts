@@ -1,0 +1,64 @@
+import type { Connection } from "../contracts/transport.ts";
+import { JuteWriter } from "../wire/jute.ts";
+
+/** Size of a fresh output buffer; replies of one turn of the event loop usually fit. */
+const BUFFER_BYTES = 64 * 1024;
+/** Buffers that grew beyond this are not kept for other connections. */
+const BUFFER_BYTES_KEPT = 1024 * 1024;
+/** Idle buffers kept. */
+const POOL_MAX = 64;
+
+/** Where a connection's bytes gather between two flushes. */
+export interface Outlet {
+  readonly transport: Connection;
+  /** Set while there is something to send. */
+  pending: JuteWriter | undefined;
+  /** The transport took `sizeBytes`; `drained` is its answer. */
+  flushed(sizeBytes: number, drained: boolean): void;
+}
+
+/**
+ * Gathers what connections have to send, so that all replies of one turn leave a connection in one
+ * write. Buffers are shared: an idle connection holds none.
+ */
+export class Output {
+  readonly #pool: JuteWriter[] = [];
+  #waiting: Outlet[] = [];
+  #spare: Outlet[] = [];
+
+  /** The writer to append to; what is in it leaves at the next {@link flush}. */
+  open(outlet: Outlet): JuteWriter {
+    if (outlet.pending !== undefined) return outlet.pending;
+    const writer = this.#pool.pop() ?? new JuteWriter(BUFFER_BYTES);
+    outlet.pending = writer;
+    this.#waiting.push(outlet);
+    return writer;
+  }
+
+  /** Sends everything gathered, connection by connection in the order they were opened. */
+  flush(): void {
+    const waiting = this.#waiting;
+    if (waiting.length === 0) return;
+    this.#waiting = this.#spare;
+    for (let i = 0; i < waiting.length; i++) this.#send(waiting[i] as Outlet);
+    waiting.length = 0;
+    this.#spare = waiting;
+  }
+
+  #send(outlet: Outlet): void {
+    const writer = outlet.pending;
+    if (writer === undefined) return;
+    outlet.pending = undefined;
+    const { transport } = outlet;
+    const sizeBytes = writer.length;
+    const drained = sizeBytes === 0 || transport.write(writer.view());
+    // While the transport still holds the bytes, the buffer is its own.
+    const kept = transport.bufferedBytes > 0;
+    if (this.#pool.length < POOL_MAX && writer.bytes.length <= BUFFER_BYTES_KEPT) {
+      if (kept) writer.detach(BUFFER_BYTES);
+      else writer.clear();
+      this.#pool.push(writer);
+    }
+    outlet.flushed(sizeBytes, drained);
+  }
+}

@@ -1,0 +1,223 @@
+import { DigestSum, digestOfStat, STAT, STAT_INTS } from "../tree/digest.ts";
+import { NO_NODE, type Tree } from "../tree/tree.ts";
+import { type Acl, OPEN_ACL } from "../wire/records.ts";
+import { type SessionId, SessionMap } from "../wire/session_id.ts";
+import type { Zxid } from "../wire/zxid.ts";
+
+/** A znode as it will be once everything prepared has been applied. */
+export class PendingNode {
+  /** As in the digest: `""` for the root. */
+  path = "";
+  /** Transaction that made this state; 0 for a state read from the tree. */
+  zxid: Zxid = 0;
+  exists = false;
+  childCount = 0;
+  /** In bytes; 0 for null. */
+  dataLength = 0;
+  acls: readonly Acl[] = OPEN_ACL;
+  /** Running CRC of path and data. */
+  crc = 0;
+  /** Laid out as {@link STAT}. */
+  readonly ints: Int32Array = new Int32Array(STAT_INTS);
+  /** What the overlay held for the path before. */
+  previous: PendingNode | undefined;
+
+  get version(): number {
+    return this.ints[STAT.version] as number;
+  }
+
+  get cversion(): number {
+    return this.ints[STAT.cversion] as number;
+  }
+
+  get aversion(): number {
+    return this.ints[STAT.aversion] as number;
+  }
+
+  get ownerHigh(): number {
+    return this.ints[STAT.owner] as number;
+  }
+
+  get ownerLow(): number {
+    return this.ints[STAT.owner + 1] as number;
+  }
+
+  /** Takes over another state of the same path. */
+  copyFrom(other: PendingNode): void {
+    this.exists = other.exists;
+    this.childCount = other.childCount;
+    this.dataLength = other.dataLength;
+    this.acls = other.acls;
+    this.crc = other.crc;
+    this.ints.set(other.ints);
+  }
+}
+
+/** Where an {@link Overlay} stood, to go back to. */
+export interface OverlayMark {
+  readonly count: number;
+  readonly digestHigh: number;
+  readonly digestLow: number;
+}
+
+/** Whether a path is left out of the digest. */
+function isOutsideDigest(path: string): boolean {
+  return path.startsWith("/zookeeper/");
+}
+
+const POOL_MAX = 4096;
+
+/**
+ * The tree as it will be: the applied one, and over it the full state of each node that transactions
+ * in flight touch, with the digest after all of them (D5). Holds what is not applied yet and no more.
+ */
+export class Overlay {
+  readonly #tree: Tree;
+  readonly #sum = new DigestSum();
+  readonly #byPath = new Map<string, PendingNode>();
+  /** In zxid order; those before `#head` have been applied. */
+  readonly #changes: PendingNode[] = [];
+  #head = 0;
+  readonly #pool: PendingNode[] = [];
+  readonly #sessions = new SessionMap<"created" | "closing">();
+
+  constructor(tree: Tree) {
+    this.#tree = tree;
+    this.#sum.set(tree.digestHigh, tree.digestLow);
+  }
+
+  get digestHigh(): number {
+    return this.#sum.high;
+  }
+
+  get digestLow(): number {
+    return this.#sum.low;
+  }
+
+  /** The state of a path; `into` holds it when nothing in flight touches the path. */
+  look(path: string, into: PendingNode): PendingNode {
+    const key = path === "/" ? "" : path;
+    const pending = this.#byPath.get(key);
+    if (pending !== undefined) return pending;
+    const tree = this.#tree;
+    const node = tree.findPath(key);
+    into.path = key;
+    into.exists = node !== NO_NODE;
+    if (node === NO_NODE) return into;
+    into.childCount = tree.childCount(node);
+    into.dataLength = tree.dataLength(node);
+    into.acls = tree.acls(tree.aclId(node));
+    into.crc = isOutsideDigest(key) ? 0 : tree.crcOfPathAndData(node);
+    tree.copyStatInts(node, into.ints, 0);
+    return into;
+  }
+
+  /**
+   * A new state for the path of `from`, equal to it until the caller changes it; then
+   * {@link commit} must follow.
+   */
+  change(from: PendingNode, zxid: Zxid): PendingNode {
+    const next = this.#pool.pop() ?? new PendingNode();
+    next.path = from.path;
+    next.zxid = zxid;
+    next.copyFrom(from);
+    next.previous = this.#byPath.get(from.path);
+    this.#byPath.set(from.path, next);
+    this.#changes.push(next);
+    if (from.exists && !isOutsideDigest(from.path)) {
+      this.#sum.subtract(digestOfStat(from.crc, from.ints, 0));
+    }
+    return next;
+  }
+
+  /** Counts a changed state into the digest. */
+  commit(changed: PendingNode): void {
+    if (!changed.exists || isOutsideDigest(changed.path)) return;
+    this.#sum.add(digestOfStat(changed.crc, changed.ints, 0));
+  }
+
+  /** Where {@link rollback} may go back to. */
+  mark(): OverlayMark {
+    return {
+      count: this.#changes.length,
+      digestHigh: this.#sum.high,
+      digestLow: this.#sum.low,
+    };
+  }
+
+  /** Forgets every change since `mark`; nothing may have been released meanwhile. */
+  rollback(mark: OverlayMark): void {
+    while (this.#changes.length > mark.count) {
+      const change = this.#changes.pop() as PendingNode;
+      if (change.previous === undefined) this.#byPath.delete(change.path);
+      else this.#byPath.set(change.path, change.previous);
+      this.#recycle(change);
+    }
+    this.#sum.set(mark.digestHigh, mark.digestLow);
+  }
+
+  /** Everything up to `zxid` has been applied to the tree. */
+  release(zxid: Zxid): void {
+    const changes = this.#changes;
+    while (this.#head < changes.length) {
+      const change = changes[this.#head] as PendingNode;
+      if (change.zxid > zxid) break;
+      this.#head += 1;
+      if (this.#byPath.get(change.path) === change) this.#byPath.delete(change.path);
+      this.#recycle(change);
+    }
+    if (this.#head === changes.length) {
+      changes.length = 0;
+      this.#head = 0;
+    } else if (this.#head > POOL_MAX) {
+      changes.splice(0, this.#head);
+      this.#head = 0;
+    }
+  }
+
+  #recycle(change: PendingNode): void {
+    change.previous = undefined;
+    if (this.#pool.length < POOL_MAX) this.#pool.push(change);
+  }
+
+  /** Paths of the ephemerals a session will have, in order of creation. */
+  ephemeralsOf(session: SessionId): string[] {
+    const paths = new Set<string>();
+    const tree = this.#tree;
+    let node = tree.firstEphemeral(session.high, session.low);
+    for (; node !== NO_NODE; node = tree.nextEphemeral(node)) paths.add(tree.pathOf(node));
+    for (let i = this.#head; i < this.#changes.length; i++) {
+      const change = this.#changes[i] as PendingNode;
+      const owned =
+        change.exists && change.ownerHigh === session.high && change.ownerLow === session.low;
+      if (owned) paths.add(change.path);
+      else paths.delete(change.path);
+    }
+    return [...paths];
+  }
+
+  /** Whether a session will exist and not be closing. */
+  isSessionAlive(session: SessionId): boolean {
+    const pending = this.#sessions.get(session);
+    if (pending !== undefined) return pending === "created";
+    return this.#tree.sessions.has(session);
+  }
+
+  /** Whether it exists or is closing. */
+  isSessionKnown(session: SessionId): boolean {
+    return this.#sessions.has(session) || this.#tree.sessions.has(session);
+  }
+
+  sessionCreated(session: SessionId): void {
+    this.#sessions.set(session, "created");
+  }
+
+  sessionClosing(session: SessionId): void {
+    this.#sessions.set(session, "closing");
+  }
+
+  /** The creation or closing of a session has been applied. */
+  releaseSession(session: SessionId, state: "created" | "closing"): void {
+    if (this.#sessions.get(session) === state) this.#sessions.delete(session);
+  }
+}

@@ -1,0 +1,96 @@
+import type { AuthProvider } from "../contracts/auth.ts";
+import type { Peer } from "../contracts/transport.ts";
+import type { Outcome } from "../errors/zk_error.ts";
+import { type Acl, type Id, OPEN_ACL } from "../wire/records.ts";
+
+/** Decides who may do what, from ACLs and the identities of a connection (CP 6). Pure. */
+export class Permissions {
+  readonly #providers = new Map<string, AuthProvider>();
+  readonly #skipAcl: boolean;
+
+  /** @param skipAcl allows everything, as `zookeeper.skipACL=yes`. */
+  constructor(providers: readonly AuthProvider[], skipAcl: boolean) {
+    for (const provider of providers) this.#providers.set(provider.scheme, provider);
+    this.#skipAcl = skipAcl;
+  }
+
+  /** Providers by scheme. */
+  get providers(): ReadonlyMap<string, AuthProvider> {
+    return this.#providers;
+  }
+
+  /** Identities that a connection has before it says anything. */
+  identify(peer: Peer): readonly Id[] {
+    return [...this.#providers.values()].flatMap((provider) => provider.identify(peer));
+  }
+
+  /** Whether somebody with `ids` has any of the permission bits in `wanted` on a znode. */
+  allows(acls: readonly Acl[], wanted: number, ids: readonly Id[]): boolean {
+    if (acls === OPEN_ACL || this.#skipAcl || acls.length === 0) return true;
+    for (const id of ids) if (id.scheme === "super") return true;
+    for (const acl of acls) {
+      if ((acl.perms & wanted) === 0) continue;
+      if (acl.scheme === "world" && acl.id === "anyone") return true;
+      const provider = this.#providers.get(acl.scheme);
+      if (provider === undefined) continue;
+      for (const id of ids) {
+        if (id.scheme === acl.scheme && provider.matches(id.id, acl.id)) return true;
+      }
+    }
+    return false;
+  }
+
+  /**
+   * The list that is stored for one that a client sent: duplicates removed, `auth` replaced by the
+   * identities of the connection. `InvalidAcl` for anything that could never match (CP 6.3).
+   */
+  fixUp(given: readonly Acl[] | null, ids: readonly Id[]): Outcome<readonly Acl[]> {
+    if (given === null || given.length === 0) return INVALID;
+    if (isOpen(given)) return { ok: true, value: OPEN_ACL };
+    const fixed: Acl[] = [];
+    for (const acl of removeDuplicates(given)) {
+      if (acl.scheme === "world" && acl.id === "anyone") {
+        fixed.push(acl);
+      } else if (acl.scheme === "auth") {
+        const expanded = this.#expandAuth(acl.perms, ids);
+        if (expanded.length === 0) return INVALID;
+        fixed.push(...expanded);
+      } else {
+        const provider = this.#providers.get(acl.scheme);
+        if (provider === undefined || !provider.isValid(acl.id)) return INVALID;
+        fixed.push(acl);
+      }
+    }
+    return { ok: true, value: isOpen(fixed) ? OPEN_ACL : fixed };
+  }
+
+  #expandAuth(perms: number, ids: readonly Id[]): Acl[] {
+    const expanded: Acl[] = [];
+    for (const { scheme, id } of ids) {
+      if (this.#providers.get(scheme)?.expandsAuth === true) expanded.push({ perms, scheme, id });
+    }
+    return expanded;
+  }
+}
+
+const INVALID = { ok: false, error: "InvalidAcl" } as const;
+
+function isOpen(acls: readonly Acl[]): boolean {
+  const first = acls[0];
+  return (
+    acls.length === 1 &&
+    first !== undefined &&
+    first.perms === 31 &&
+    first.scheme === "world" &&
+    first.id === "anyone"
+  );
+}
+
+function removeDuplicates(acls: readonly Acl[]): Acl[] {
+  return acls.filter(
+    (acl, index) =>
+      acls.findIndex(
+        (other) => other.perms === acl.perms && other.scheme === acl.scheme && other.id === acl.id,
+      ) === index,
+  );
+}

@@ -1,0 +1,405 @@
+import { type ErrorName, ZkError } from "../errors/zk_error.ts";
+import { CRC_START, crcOfBytes, STAT } from "../tree/digest.ts";
+import {
+  hasParent,
+  isValidPath,
+  parentPath,
+  sequenceSuffix,
+  UNDELETABLE_PATHS,
+} from "../tree/path.ts";
+import type { Quotas } from "../tree/quota.ts";
+import type { Tree } from "../tree/tree.ts";
+import type { JuteReader, JuteWriter } from "../wire/jute.ts";
+import { ANY_VERSION, OPCODES, PERMS } from "../wire/opcodes.ts";
+import { type Id, readAcls, writeAcls } from "../wire/records.ts";
+import { NO_SESSION, type SessionId } from "../wire/session_id.ts";
+import { type Zxid, zxidHigh, zxidLow } from "../wire/zxid.ts";
+import { type Overlay, PendingNode } from "./overlay.ts";
+import type { Permissions } from "./permissions.ts";
+
+/** What preparing depends on besides the request. */
+export interface PrepareRules {
+  readonly tree: Tree;
+  readonly quotas: Quotas;
+  readonly permissions: Permissions;
+  readonly extendedTypesEnabled: boolean;
+  readonly localSessionsEnabled: boolean;
+  /** Hard limits of quotas refuse. */
+  readonly enforceQuota: boolean;
+  /** Memory of the tree at which creates are refused, bytes. */
+  readonly treeBytesMax: number;
+  /** Told when a create is refused for want of memory. */
+  readonly createRefused: () => void;
+}
+
+/** Who asks, and the stamp on the answer; one object serves every request. */
+export interface WriteContext {
+  session: SessionId;
+  ids: readonly Id[];
+  zxid: Zxid;
+  timeMs: number;
+}
+
+/** Create flags in the order of their numbers (`CreateMode`). */
+interface CreateMode {
+  readonly ephemeral: boolean;
+  readonly sequential: boolean;
+  readonly container: boolean;
+  readonly ttl: boolean;
+}
+
+const PLAIN = { ephemeral: false, sequential: false, container: false, ttl: false };
+const CREATE_MODES: readonly CreateMode[] = [
+  PLAIN,
+  { ...PLAIN, ephemeral: true },
+  { ...PLAIN, sequential: true },
+  { ...PLAIN, ephemeral: true, sequential: true },
+  { ...PLAIN, container: true },
+  { ...PLAIN, ttl: true },
+  { ...PLAIN, sequential: true, ttl: true },
+];
+
+/** The longest time to live, ms. */
+const TTL_MS_MAX = 0xff_ffff_ffff;
+const CONTAINER_OWNER_HIGH = 0x8000_0000 | 0;
+const TTL_OWNER_HIGH = 0xff00_0000 | 0;
+const INT_MAX = 0x7fff_ffff;
+
+/**
+ * Checks single write operations in Apache's order (CP 3.2, first failing check wins), writes their
+ * transaction bodies, and records their effects in the overlay.
+ */
+export class WriteOperations {
+  /** The request being prepared; set by the caller before {@link prepare}. */
+  readonly context: WriteContext = { session: NO_SESSION, ids: [], zxid: 0, timeMs: 0 };
+  /** Type of the transaction that the last {@link prepare} wrote; differs from the opcode in a multi. */
+  txnType = 0;
+  readonly #overlay: Overlay;
+  readonly #rules: PrepareRules;
+  readonly #parent = new PendingNode();
+  readonly #node = new PendingNode();
+
+  constructor(overlay: Overlay, rules: PrepareRules) {
+    this.#overlay = overlay;
+    this.#rules = rules;
+  }
+
+  /**
+   * Appends the body of one operation to `out`, or leaves whatever it wrote for the caller to cut.
+   *
+   * @returns undefined when it holds, else why not; the overlay is unchanged then.
+   * @throws {ZkError} `MarshallingError` for a body that cannot be read; the overlay is unchanged.
+   */
+  prepare(
+    opcode: number,
+    reader: JuteReader,
+    out: JuteWriter,
+    inMulti: boolean,
+  ): ErrorName | undefined {
+    this.txnType = opcode;
+    switch (opcode) {
+      case OPCODES.create:
+      case OPCODES.create2:
+      case OPCODES.createContainer:
+      case OPCODES.createTtl:
+        return this.#create(opcode, reader, out, inMulti);
+      case OPCODES.delete:
+        return this.#delete(reader, out);
+      case OPCODES.setData:
+        return this.#setData(reader, out);
+      case OPCODES.setAcl:
+        return this.#setAcl(reader, out);
+      case OPCODES.check:
+        return this.#check(reader, out);
+      case OPCODES.deleteContainer:
+        return this.#deleteContainer(reader, out);
+      case OPCODES.reconfig:
+        return "ReconfigDisabled";
+      default:
+        throw new ZkError("MarshallingError");
+    }
+  }
+
+  #create(
+    opcode: number,
+    reader: JuteReader,
+    out: JuteWriter,
+    inMulti: boolean,
+  ): ErrorName | undefined {
+    const start = out.length;
+    const givenPath = reader.text();
+    const dataStart = reader.offset;
+    const dataLength = reader.skipBuffer();
+    const dataEnd = reader.offset;
+    const givenAcls = readAcls(reader);
+    const flags = reader.int();
+    const ttlMs = opcode === OPCODES.createTtl ? reader.long() : -1;
+    const mode = CREATE_MODES[flags];
+    if (mode === undefined) {
+      if (inMulti) throw new ZkError("MarshallingError");
+      return "BadArguments";
+    }
+    const refused = this.#refuseMode(mode, ttlMs) ?? this.#refuseSession(mode.ephemeral);
+    if (refused !== undefined) return refused;
+    if (!hasParent(givenPath)) return "BadArguments";
+    const acls = this.#rules.permissions.fixUp(givenAcls, this.context.ids);
+    if (!acls.ok) return acls.error;
+    const parent = this.#overlay.look(parentPath(givenPath), this.#parent);
+    if (!parent.exists) return "NoNode";
+    if (!this.#allows(parent, PERMS.create)) return "NoAuth";
+    const path = mode.sequential ? givenPath + sequenceSuffix(parent.cversion) : givenPath;
+    if (!isValidPath(path)) return "BadArguments";
+    const node = this.#overlay.look(path, this.#node);
+    if (node.exists) return "NodeExists";
+    if (this.#isEphemeral(parent)) return "NoChildrenForEphemerals";
+    const bytes = Math.max(dataLength, 0);
+    const full = this.#refuseMemory() ?? this.#refuseQuota(path, 1, bytes);
+    if (full !== undefined) return full;
+    this.txnType = createType(opcode, mode, inMulti);
+    out.string(path);
+    const dataAt = out.length;
+    out.rawPart(reader.bytes, dataStart, dataEnd);
+    writeAcls(out, acls.value);
+    const plain = this.txnType === OPCODES.create || this.txnType === OPCODES.create2;
+    if (plain) out.boolean(mode.ephemeral);
+    const cversion = (parent.cversion + 1) | 0;
+    out.int(cversion);
+    if (this.txnType === OPCODES.createTtl) out.long(ttlMs);
+    this.#childChanged(parent, 1, cversion);
+    const made = this.#overlay.change(node, this.context.zxid);
+    made.exists = true;
+    made.childCount = 0;
+    made.dataLength = bytes;
+    made.acls = acls.value;
+    made.crc = crcOfBytes(
+      crcOfBytes(CRC_START, out.bytes, start + 4, dataAt),
+      out.bytes,
+      dataAt + 4,
+      dataAt + 4 + bytes,
+    );
+    this.#stampNew(made);
+    this.#setOwner(made, plain && mode.ephemeral, ttlMs);
+    this.#overlay.commit(made);
+    return undefined;
+  }
+
+  #delete(reader: JuteReader, out: JuteWriter): ErrorName | undefined {
+    const path = reader.text();
+    const version = reader.int();
+    const dead = this.#refuseSession(false);
+    if (dead !== undefined) return dead;
+    if (!hasParent(path) || UNDELETABLE_PATHS.has(path)) return "BadArguments";
+    const parent = this.#overlay.look(parentPath(path), this.#parent);
+    if (!parent.exists) return "NoNode";
+    if (!this.#allows(parent, PERMS.delete)) return "NoAuth";
+    const node = this.#overlay.look(path, this.#node);
+    if (!node.exists) return "NoNode";
+    if (version !== ANY_VERSION && version !== node.version) return "BadVersion";
+    if (node.childCount > 0) return "NotEmpty";
+    out.string(path);
+    this.#remove(node, parent);
+    return undefined;
+  }
+
+  /** Made by the server itself for containers and TTL znodes; checked anew, as time has passed. */
+  #deleteContainer(reader: JuteReader, out: JuteWriter): ErrorName | undefined {
+    const path = reader.text();
+    if (!hasParent(path) || UNDELETABLE_PATHS.has(path)) return "BadArguments";
+    const node = this.#overlay.look(path, this.#node);
+    if (!node.exists) return "NoNode";
+    if (node.childCount > 0) return "NotEmpty";
+    if (this.#isEphemeral(node)) return "BadVersion";
+    out.string(path);
+    this.#remove(node, this.#overlay.look(parentPath(path), this.#parent));
+    return undefined;
+  }
+
+  /** Records that a session's ephemeral goes with it. */
+  removeEphemeral(path: string): void {
+    const node = this.#overlay.look(path, this.#node);
+    if (node.exists) this.#remove(node, this.#overlay.look(parentPath(path), this.#parent));
+  }
+
+  #setData(reader: JuteReader, out: JuteWriter): ErrorName | undefined {
+    const start = out.length;
+    const path = reader.text();
+    const dataStart = reader.offset;
+    const dataLength = Math.max(reader.skipBuffer(), 0);
+    const dataEnd = reader.offset;
+    const version = reader.int();
+    const dead = this.#refuseSession(false);
+    if (dead !== undefined) return dead;
+    if (!isValidPath(path)) return "BadArguments";
+    const node = this.#overlay.look(path, this.#node);
+    if (!node.exists) return "NoNode";
+    if (!this.#allows(node, PERMS.write)) return "NoAuth";
+    const full = this.#refuseQuota(path, 0, dataLength - node.dataLength);
+    if (full !== undefined) return full;
+    if (version !== ANY_VERSION && version !== node.version) return "BadVersion";
+    const pathEnd = start + 4 + this.#writePath(path, out);
+    out.rawPart(reader.bytes, dataStart, dataEnd);
+    const next = nextVersion(node.version);
+    out.int(next);
+    const { zxid, timeMs } = this.context;
+    const changed = this.#overlay.change(node, zxid);
+    changed.dataLength = dataLength;
+    const bytes = out.bytes;
+    const crc = path === "/" ? CRC_START : crcOfBytes(CRC_START, bytes, start + 4, pathEnd);
+    changed.crc = crcOfBytes(crc, bytes, pathEnd + 4, pathEnd + 4 + dataLength);
+    setLong(changed.ints, STAT.mzxid, zxid);
+    setLong(changed.ints, STAT.mtime, timeMs);
+    changed.ints[STAT.version] = next;
+    this.#overlay.commit(changed);
+    return undefined;
+  }
+
+  #setAcl(reader: JuteReader, out: JuteWriter): ErrorName | undefined {
+    const path = reader.text();
+    const givenAcls = readAcls(reader);
+    const version = reader.int();
+    const dead = this.#refuseSession(false);
+    if (dead !== undefined) return dead;
+    if (!isValidPath(path)) return "BadArguments";
+    const acls = this.#rules.permissions.fixUp(givenAcls, this.context.ids);
+    if (!acls.ok) return acls.error;
+    const node = this.#overlay.look(path, this.#node);
+    if (!node.exists) return "NoNode";
+    if (!this.#allows(node, PERMS.admin)) return "NoAuth";
+    if (version !== ANY_VERSION && version !== node.aversion) return "BadVersion";
+    const next = nextVersion(node.aversion);
+    out.string(path);
+    writeAcls(out, acls.value);
+    out.int(next);
+    const changed = this.#overlay.change(node, this.context.zxid);
+    changed.acls = acls.value;
+    changed.ints[STAT.aversion] = next;
+    this.#overlay.commit(changed);
+    return undefined;
+  }
+
+  /** Only inside a multi; on its own it is refused before it gets here. */
+  #check(reader: JuteReader, out: JuteWriter): ErrorName | undefined {
+    const path = reader.text();
+    const version = reader.int();
+    const dead = this.#refuseSession(false);
+    if (dead !== undefined) return dead;
+    if (!isValidPath(path)) return "BadArguments";
+    const node = this.#overlay.look(path, this.#node);
+    if (!node.exists) return "NoNode";
+    if (!this.#allows(node, PERMS.read)) return "NoAuth";
+    if (version !== ANY_VERSION && version !== node.version) return "BadVersion";
+    out.string(path);
+    out.int(nextVersion(node.version)); // Apache logs the version found plus one (PP 2).
+    return undefined;
+  }
+
+  #remove(node: PendingNode, parent: PendingNode): void {
+    this.#childChanged(parent, -1, parent.cversion);
+    const gone = this.#overlay.change(node, this.context.zxid);
+    gone.exists = false;
+    this.#overlay.commit(gone);
+  }
+
+  #childChanged(parent: PendingNode, by: number, cversion: number): void {
+    const changed = this.#overlay.change(parent, this.context.zxid);
+    changed.childCount += by;
+    changed.ints[STAT.cversion] = cversion;
+    setLong(changed.ints, STAT.pzxid, this.context.zxid);
+    this.#overlay.commit(changed);
+  }
+
+  #stampNew(made: PendingNode): void {
+    const { zxid, timeMs } = this.context;
+    const { ints } = made;
+    ints.fill(0);
+    setLong(ints, STAT.czxid, zxid);
+    setLong(ints, STAT.mzxid, zxid);
+    setLong(ints, STAT.pzxid, zxid);
+    setLong(ints, STAT.ctime, timeMs);
+    setLong(ints, STAT.mtime, timeMs);
+  }
+
+  #setOwner(made: PendingNode, ephemeral: boolean, ttlMs: number): void {
+    const { ints } = made;
+    if (this.txnType === OPCODES.createContainer) {
+      ints[STAT.owner] = CONTAINER_OWNER_HIGH;
+    } else if (this.txnType === OPCODES.createTtl) {
+      ints[STAT.owner] = TTL_OWNER_HIGH | zxidHigh(ttlMs);
+      ints[STAT.owner + 1] = zxidLow(ttlMs);
+    } else if (ephemeral) {
+      ints[STAT.owner] = this.context.session.high;
+      ints[STAT.owner + 1] = this.context.session.low;
+    }
+  }
+
+  #writePath(path: string, out: JuteWriter): number {
+    const at = out.length;
+    out.string(path);
+    return out.length - at - 4;
+  }
+
+  #allows(node: PendingNode, wanted: number): boolean {
+    return this.#rules.permissions.allows(node.acls, wanted, this.context.ids);
+  }
+
+  #isEphemeral(node: PendingNode): boolean {
+    if (node.ownerHigh === 0 && node.ownerLow === 0) return false;
+    if (node.ownerHigh === CONTAINER_OWNER_HIGH && node.ownerLow === 0) return false;
+    return !this.#rules.extendedTypesEnabled || node.ownerHigh >>> 24 !== 0xff;
+  }
+
+  #refuseMode(mode: CreateMode, ttlMs: number): ErrorName | undefined {
+    if (!mode.ttl) return ttlMs >= 0 || ttlMs < -1 ? "BadArguments" : undefined;
+    if (!this.#rules.extendedTypesEnabled) return "Unimplemented";
+    return ttlMs < 1 || ttlMs > TTL_MS_MAX ? "BadArguments" : undefined;
+  }
+
+  /** A session that the state does not know is expired, or local where there are local sessions. */
+  #refuseSession(needsGlobal: boolean): ErrorName | undefined {
+    const { session } = this.context;
+    if (session === NO_SESSION || this.#overlay.isSessionAlive(session)) return undefined;
+    if (!this.#rules.localSessionsEnabled || this.#overlay.isSessionKnown(session)) {
+      return "SessionExpired";
+    }
+    return needsGlobal ? "EphemeralOnLocalSession" : undefined;
+  }
+
+  #refuseMemory(): ErrorName | undefined {
+    if (this.#rules.tree.bytesUsed <= this.#rules.treeBytesMax) return undefined;
+    this.#rules.createRefused();
+    return "QuotaExceeded";
+  }
+
+  /** Hard limits, against what is applied; a change that does not grow passes (CP 14). */
+  #refuseQuota(path: string, countBy: number, bytesBy: number): ErrorName | undefined {
+    if (!this.#rules.enforceQuota || this.#rules.quotas.isEmpty) return undefined;
+    const quota = this.#rules.quotas.at(path);
+    if (quota?.stats === undefined) return undefined;
+    const { limits, stats } = quota;
+    const above = (limit: number, value: number, by: number): boolean =>
+      limit > -1 && by > 0 && value + by > limit;
+    const exceeded =
+      above(limits.countHardLimit, stats.count, countBy) ||
+      above(limits.byteHardLimit, stats.bytes, bytesBy);
+    return exceeded ? "QuotaExceeded" : undefined;
+  }
+}
+
+function createType(opcode: number, mode: CreateMode, inMulti: boolean): number {
+  // Inside a multi the flag decides what is made, alone the opcode does (CP 3.2, 4.1).
+  if (!inMulti) return opcode;
+  if (mode.container) return OPCODES.createContainer;
+  if (mode.ttl) return OPCODES.createTtl;
+  return opcode === OPCODES.create ? OPCODES.create : OPCODES.create2;
+}
+
+/** -1 means "any version" in requests, so a counter that wraps skips it (ZOOKEEPER-4743). */
+function nextVersion(version: number): number {
+  const next = version === INT_MAX ? -INT_MAX - 1 : version + 1;
+  return next === -1 ? 0 : next;
+}
+
+function setLong(ints: Int32Array, at: number, value: number): void {
+  ints[at] = zxidHigh(value);
+  ints[at + 1] = zxidLow(value);
+}

@@ -1,0 +1,197 @@
+import type {
+  ConsensusStatus,
+  Preparer,
+  Replica,
+  SliceOrEnd,
+  SliceSource,
+} from "../contracts/consensus.ts";
+import type { Snapshot } from "../contracts/storage.ts";
+import { Applier } from "../tree/apply.ts";
+import { ChangeTracker, wholeTree } from "../tree/snapshot.ts";
+import { SnapshotLoader } from "../tree/snapshot_loader.ts";
+import type { Tree } from "../tree/tree.ts";
+import type { ChangeFeed } from "../watch/changes.ts";
+import { OPCODES } from "../wire/opcodes.ts";
+import { SessionId } from "../wire/session_id.ts";
+import type { Zxid } from "../wire/zxid.ts";
+import type { ClientServer } from "./client_server.ts";
+import { Effects } from "./effects.ts";
+import { TreePreparer } from "./prepare.ts";
+
+/** Digests noted for the `hash` word: one transaction in so many, and so many at most. */
+const DIGEST_EVERY_TXNS = 128;
+const DIGESTS_MAX = 1024;
+
+/** What a replica needs besides its server. */
+export interface ReplicaParts {
+  readonly changes: ChangeFeed;
+  readonly makeTree: () => Tree;
+  readonly failed: (error: unknown) => void;
+}
+
+/** The state machine and, for each transaction, its consequences for the clients of this server. */
+export class ServerReplica implements Replica {
+  tree: Tree;
+  /** Monotonic ms at the first delivery of the present run. */
+  turnMs = 0;
+  /** Tree digests noted on the way, oldest first. */
+  readonly digests: { readonly zxid: Zxid; readonly digest: bigint }[] = [];
+  readonly #server: ClientServer;
+  readonly #parts: ReplicaParts;
+  #effects: Effects;
+  #applier: Applier;
+  #tracker: ChangeTracker;
+  #preparer: TreePreparer | undefined;
+  #inTurn = false;
+
+  constructor(server: ClientServer, parts: ReplicaParts) {
+    this.#server = server;
+    this.#parts = parts;
+    this.tree = parts.makeTree();
+    this.#effects = this.#makeEffects();
+    this.#applier = new Applier(this.tree, this.#effects);
+    this.#tracker = new ChangeTracker(this.tree);
+  }
+
+  get lastApplied(): Zxid {
+    return this.tree.lastZxid;
+  }
+
+  get sessions(): readonly { readonly id: SessionId; readonly timeoutMs: number }[] {
+    const all = [...this.tree.sessions.entries()];
+    return all.map(([id, { timeoutMs }]) => ({ id, timeoutMs }));
+  }
+
+  /** Transactions after which the tree was not as announced. */
+  get digestMismatches(): number {
+    return this.#applier.digestMismatches;
+  }
+
+  lead(): Preparer {
+    const { options, permissions, sessionIds } = this.#server;
+    for (const { id } of this.sessions) sessionIds.skip(id);
+    // Replay is over: from here on every digest must agree.
+    this.#applier.verifiesDigest = true;
+    this.#preparer = new TreePreparer({
+      tree: this.tree,
+      quotas: this.#applier.quotas,
+      permissions,
+      extendedTypesEnabled: options.extendedTypesEnabled,
+      localSessionsEnabled: options.localSessionsEnabled,
+      enforceQuota: options.enforceQuota,
+      treeBytesMax: options.treeBytesMax,
+      createRefused: () => {
+        this.#server.statistics.createsRefused.value += 1;
+      },
+    });
+    return this.#preparer;
+  }
+
+  unlead(): void {
+    this.#preparer = undefined;
+  }
+
+  deliver(bytes: Uint8Array, start: number, end: number): void {
+    if (!this.#inTurn) {
+      this.#inTurn = true;
+      this.turnMs = this.#server.clock.now();
+    }
+    const effects = this.#effects;
+    const { header } = this.#applier;
+    effects.begin(header);
+    this.#applier.apply(bytes, start, end);
+    this.#preparer?.release(header.zxid);
+    this.#server.statistics.commits.value += 1;
+    if (header.zxid % DIGEST_EVERY_TXNS === 0) this.#noteDigest(header.zxid);
+    this.#answer();
+  }
+
+  flush(): void {
+    this.#inTurn = false;
+    this.#server.output.flush();
+    this.#server.wakeThrottled();
+    this.#server.output.flush();
+    const mismatches = this.#applier.digestMismatches;
+    const { digestMismatches } = this.#server.statistics;
+    if (mismatches > digestMismatches.value) {
+      digestMismatches.value = mismatches;
+      this.#server.logger.error("tree digest is not the one announced", { mismatches });
+    }
+  }
+
+  async replace(snapshot: Snapshot): Promise<void> {
+    const tree = this.#parts.makeTree();
+    this.#reset(this.#parts.makeTree());
+    const loader = new SnapshotLoader(tree);
+    for await (const slice of snapshot.slices) loader.load(slice);
+    loader.finish(snapshot.zxid);
+    this.#reset(tree);
+  }
+
+  changes(whole: boolean): SliceSource {
+    const source = whole ? wholeTree(this.tree) : this.#tracker.take();
+    return { zxid: this.tree.lastZxid, next: (): SliceOrEnd => source.next() };
+  }
+
+  statusChanged(status: ConsensusStatus): void {
+    if (status.serving === "none") this.#server.disconnectAll();
+  }
+
+  failed(error: unknown): void {
+    this.#parts.failed(error);
+  }
+
+  #reset(tree: Tree): void {
+    this.tree = tree;
+    this.#effects = this.#makeEffects();
+    this.#applier = new Applier(tree, this.#effects);
+    this.#tracker = new ChangeTracker(tree);
+    this.#preparer = undefined;
+  }
+
+  #makeEffects(): Effects {
+    const { permissions, statistics, dataWatches, childWatches } = this.#server;
+    const { changes } = this.#parts;
+    const { tree } = this;
+    return new Effects({ tree, permissions, statistics, dataWatches, childWatches, changes });
+  }
+
+  /** Tells the client whose request it was, and ends or begins sessions. */
+  #answer(): void {
+    const { sessionHigh, sessionLow, cxid, type } = this.#applier.header;
+    const effects = this.#effects;
+    const session = this.#server.sessions.getHalves(sessionHigh, sessionLow);
+    if (effects.session !== undefined) return this.#sessionChanged(effects.session);
+    if (session === undefined) return;
+    if (session.orphanCount > 0) return this.#server.sessions.adopt(session);
+    const { connection } = session;
+    if (connection === undefined || !connection.awaits(cxid)) return;
+    const isMulti = type === OPCODES.multi;
+    if (effects.error === "SessionMoved") connection.destroy();
+    else connection.complete(isMulti ? undefined : effects.error, effects.result.view());
+  }
+
+  #sessionChanged(change: "created" | "closed"): void {
+    const { sessionHigh, sessionLow, cxid } = this.#applier.header;
+    const id = new SessionId(sessionHigh, sessionLow);
+    const { sessions, consensus, handshake, sessionEvents } = this.#server;
+    const timeoutMs = this.tree.sessions.get(id)?.timeoutMs ?? 0;
+    sessionEvents.publish({ type: change, id: id.toBigInt(), timeoutMs });
+    this.#preparer?.releaseSession(id, change === "created" ? "created" : "closing");
+    if (change === "created") return handshake.created(id);
+    consensus.tracker?.remove(id);
+    const connection = sessions.get(id)?.connection;
+    if (connection?.awaits(cxid) === true) connection.complete(undefined, NOTHING);
+    else connection?.destroy();
+    sessions.forget(id);
+  }
+
+  #noteDigest(zxid: Zxid): void {
+    const { digestHigh, digestLow } = this.tree;
+    const digest = (BigInt(digestHigh) << 32n) | BigInt(digestLow >>> 0);
+    this.digests.push({ zxid, digest });
+    if (this.digests.length > DIGESTS_MAX) this.digests.shift();
+  }
+}
+
+const NOTHING = new Uint8Array(0);

@@ -1,0 +1,23 @@
+import { ERROR_CODES, type ErrorName } from "../errors/zk_error.ts";
+import { type JuteWriter, putInt } from "../wire/jute.ts";
+import { type Zxid, zxidHigh, zxidLow } from "../wire/zxid.ts";
+
+/** Length, then ReplyHeader: xid, zxid, err. */
+export const REPLY_HEADER_BYTES = 20;
+
+/** Starts a reply. @returns what {@link endReply} wants; the body is appended in between. */
+export function beginReply(out: JuteWriter, xid: number, zxid: Zxid): number {
+  const at = out.reserve(REPLY_HEADER_BYTES);
+  const { bytes } = out;
+  putInt(bytes, at + 4, xid);
+  putInt(bytes, at + 8, zxidHigh(zxid));
+  putInt(bytes, at + 12, zxidLow(zxid));
+  return at;
+}
+
+/** Ends a reply; an error has no body, so whatever was written of one is cut. */
+export function endReply(out: JuteWriter, at: number, error: ErrorName | undefined): void {
+  if (error !== undefined) out.truncate(at + REPLY_HEADER_BYTES);
+  putInt(out.bytes, at + 16, error === undefined ? 0 : ERROR_CODES[error]);
+  putInt(out.bytes, at, out.length - at - 4);
+}

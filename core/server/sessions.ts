@@ -1,0 +1,88 @@
+import { type SessionId, SessionMap } from "../wire/session_id.ts";
+import type { ClientConnection } from "./connection.ts";
+
+/** A session that has, or just had, a connection to this server. */
+export class ServerSession {
+  readonly id: SessionId;
+  readonly timeoutMs: number;
+  /** Known to this server only, until it is upgraded. */
+  isLocal: boolean;
+  connection: ClientConnection | undefined;
+  /**
+   * Writes of connections that are gone whose transactions have not come yet. They come before those
+   * of the present connection, which must not take them for its own: xids may be equal.
+   */
+  orphanCount = 0;
+
+  constructor(id: SessionId, timeoutMs: number, isLocal: boolean) {
+    this.id = id;
+    this.timeoutMs = timeoutMs;
+    this.isLocal = isLocal;
+  }
+}
+
+/** The sessions served here, by id. */
+export class ServerSessions {
+  readonly #byId = new SessionMap<ServerSession>();
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  get(id: SessionId): ServerSession | undefined {
+    return this.#byId.get(id);
+  }
+
+  getHalves(high: number, low: number): ServerSession | undefined {
+    return this.#byId.getHalves(high, low);
+  }
+
+  /**
+   * Gives a session to a connection; a former connection of the same session is closed.
+   *
+   * @param timeoutMs the time-out negotiated now.
+   */
+  attach(
+    id: SessionId,
+    connection: ClientConnection,
+    kind: { readonly timeoutMs: number; readonly isLocal: boolean },
+  ): ServerSession {
+    const session = new ServerSession(id, kind.timeoutMs, kind.isLocal);
+    const former = this.#byId.get(id);
+    if (former !== undefined) {
+      former.connection?.destroy();
+      session.orphanCount = former.orphanCount;
+    }
+    session.connection = connection;
+    this.#byId.set(id, session);
+    return session;
+  }
+
+  /** The connection of a session is gone, with writes under way. */
+  detach(session: ServerSession, writesUnderWay: number): void {
+    session.connection = undefined;
+    session.orphanCount += writesUnderWay;
+    if (this.#byId.get(session.id) !== session) return;
+    if (session.orphanCount === 0) this.#byId.delete(session.id);
+  }
+
+  /** One transaction of a former connection has come. */
+  adopt(session: ServerSession): void {
+    session.orphanCount -= 1;
+    const idle = session.orphanCount === 0 && session.connection === undefined;
+    if (idle && this.#byId.get(session.id) === session) this.#byId.delete(session.id);
+  }
+
+  /** The session is no more. */
+  forget(id: SessionId): void {
+    this.#byId.delete(id);
+  }
+
+  clear(): void {
+    this.#byId.clear();
+  }
+
+  values(): IterableIterator<ServerSession> {
+    return this.#byId.values();
+  }
+}

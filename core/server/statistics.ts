@@ -1,0 +1,105 @@
+import type { Latency, Sizes } from "../contracts/inspection.ts";
+import type { Counter, Metrics, Summary } from "../contracts/metrics.ts";
+
+/** Durations counted one by one, in whole or fractional milliseconds. */
+export class LatencyCount {
+  #count = 0;
+  #sumMs = 0;
+  #minMs = 0;
+  #maxMs = 0;
+
+  add(ms: number): void {
+    if (this.#count === 0 || ms < this.#minMs) this.#minMs = ms;
+    if (ms > this.#maxMs) this.#maxMs = ms;
+    this.#count += 1;
+    this.#sumMs += ms;
+  }
+
+  reset(): void {
+    this.#count = 0;
+    this.#sumMs = 0;
+    this.#minMs = 0;
+    this.#maxMs = 0;
+  }
+
+  read(): Latency {
+    const avgMs = this.#count === 0 ? 0 : this.#sumMs / this.#count;
+    return { minMs: this.#minMs, avgMs, maxMs: this.#maxMs };
+  }
+}
+
+/** What one server counts on its way; plain fields, so that counting costs an addition. */
+export class Statistics {
+  packetsReceived = 0;
+  packetsSent = 0;
+  /** Requests received and not answered. */
+  outstanding = 0;
+  readonly latency: LatencyCount = new LatencyCount();
+  readonly #responses = { last: -1, min: -1, max: -1 };
+  readonly connectionRequests: Counter;
+  readonly connectionsDropped: Counter;
+  readonly connectionsRejected: Counter;
+  readonly sessionlessExpired: Counter;
+  readonly revalidations: Counter;
+  readonly bytesReceived: Counter;
+  readonly authFailed: Counter;
+  readonly createsRefused: Counter;
+  readonly commits: Counter;
+  readonly digestMismatches: Counter;
+  readonly readLatency: Summary;
+  readonly updateLatency: Summary;
+  readonly nodeCreatedWatches: Summary;
+  readonly nodeDeletedWatches: Summary;
+  readonly nodeChangedWatches: Summary;
+  readonly nodeChildrenWatches: Summary;
+
+  constructor(metrics: Metrics) {
+    const count = (name: string, help: string): Counter => metrics.counter(name, help);
+    const sum = (name: string, help: string): Summary => metrics.summary(name, help);
+    this.connectionRequests = count("connection_request_count", "Handshakes received");
+    this.connectionsDropped = count("connection_drop_count", "Client connections closed");
+    this.connectionsRejected = count("connection_rejected", "Connections above a limit");
+    this.sessionlessExpired = count(
+      "sessionless_connections_expired",
+      "Connections closed for want of a handshake",
+    );
+    this.revalidations = count("connection_revalidate_count", "Sessions that reconnected");
+    this.bytesReceived = count("bytes_received_count", "Bytes received from clients");
+    this.authFailed = count("auth_failed_count", "Auth packets refused");
+    this.createsRefused = count("creates_refused_count", "Creates refused for want of memory");
+    this.commits = count("commit_count", "Transactions applied");
+    this.digestMismatches = count(
+      "digest_mismatches_count",
+      "Transactions after which the tree's digest was not the one announced",
+    );
+    this.readLatency = sum("readlatency", "Time from a read's arrival to its answer, ms");
+    this.updateLatency = sum("updatelatency", "Time from a write's arrival to its answer, ms");
+    this.nodeCreatedWatches = sum("node_created_watch_count", "Watchers told of a creation");
+    this.nodeDeletedWatches = sum("node_deleted_watch_count", "Watchers told of a deletion");
+    this.nodeChangedWatches = sum("node_changed_watch_count", "Watchers told of new data");
+    this.nodeChildrenWatches = sum(
+      "node_children_watch_count",
+      "Watchers told of changed children",
+    );
+  }
+
+  /** A reply of so many bytes went out. */
+  responded(sizeBytes: number): void {
+    const sizes = this.#responses;
+    sizes.last = sizeBytes;
+    if (sizes.min === -1 || sizeBytes < sizes.min) sizes.min = sizeBytes;
+    if (sizeBytes > sizes.max) sizes.max = sizeBytes;
+  }
+
+  get responseSizes(): Sizes {
+    return { ...this.#responses };
+  }
+
+  /** Everything but what is under way starts from 0. */
+  reset(): void {
+    this.packetsReceived = 0;
+    this.packetsSent = 0;
+    this.latency.reset();
+    Object.assign(this.#responses, { last: -1, min: -1, max: -1 });
+  }
+}

@@ -1,0 +1,141 @@
+/** Kinds of watch one connection may have on one path of one table; they coexist. Bits. */
+export const WATCH = { standard: 1, persistent: 2, recursive: 4 } as const;
+
+const ANY = WATCH.standard | WATCH.persistent | WATCH.recursive;
+
+/** Somebody who watches: hears of a change through the function given to {@link WatchTable.trigger}. */
+export interface Watcher {
+  /** Paths this watcher has entries for, with the table; kept by the tables themselves. */
+  readonly watched: Map<WatchTable<Watcher>, Set<string>>;
+}
+
+/**
+ * Who watches which path: one table for data, one for children. A pure index; events are the
+ * caller's to send. Watches belong to a connection, not to a session (CP 5.2).
+ */
+export class WatchTable<W extends Watcher = Watcher> {
+  readonly #byPath = new Map<string, Map<W, number>>();
+  #count = 0;
+  #recursiveCount = 0;
+
+  /** Pairs of path and watcher. */
+  get count(): number {
+    return this.#count;
+  }
+
+  get pathCount(): number {
+    return this.#byPath.size;
+  }
+
+  /** True when nothing can be triggered, so that callers need not even make a path. */
+  get isEmpty(): boolean {
+    return this.#count === 0;
+  }
+
+  /** Adds a kind of watch; one that is there already is not an error. */
+  add(path: string, watcher: W, kind: number): void {
+    let watchers = this.#byPath.get(path);
+    if (watchers === undefined) this.#byPath.set(path, (watchers = new Map()));
+    const before = watchers.get(watcher) ?? 0;
+    if (before === 0) {
+      this.#count += 1;
+      this.#remember(watcher, path);
+    }
+    if ((kind & ~before & WATCH.recursive) !== 0) this.#recursiveCount += 1;
+    watchers.set(watcher, before | kind);
+  }
+
+  /** Whether `watcher` has one of the kinds in `kinds` on `path`. */
+  has(path: string, watcher: W, kinds: number = ANY): boolean {
+    return ((this.#byPath.get(path)?.get(watcher) ?? 0) & kinds) !== 0;
+  }
+
+  /** Takes kinds of watch away. @returns whether there was one. */
+  remove(path: string, watcher: W, kinds: number = ANY): boolean {
+    const watchers = this.#byPath.get(path);
+    const before = watchers?.get(watcher) ?? 0;
+    if (watchers === undefined || (before & kinds) === 0) return false;
+    if ((before & kinds & WATCH.recursive) !== 0) this.#recursiveCount -= 1;
+    const left = before & ~kinds;
+    if (left === 0) this.#forget(path, watchers, watcher);
+    else watchers.set(watcher, left);
+    return true;
+  }
+
+  /** Takes away everything of a watcher, as when its connection closes. */
+  removeAll(watcher: W): void {
+    const paths = watcher.watched.get(this as unknown as WatchTable);
+    if (paths === undefined) return;
+    for (const path of [...paths]) this.remove(path, watcher);
+  }
+
+  /**
+   * Tells every watcher of `path` once, uses up standard watches, and with `withAncestors` tells
+   * those who watch an ancestor recursively, once each as well.
+   *
+   * @param skip watchers that are not told (their standard watches are used up all the same).
+   * @returns who was told, or undefined for nobody.
+   */
+  trigger(
+    path: string,
+    withAncestors: boolean,
+    tell: (watcher: W) => void,
+    skip?: ReadonlySet<W>,
+  ): ReadonlySet<W> | undefined {
+    let told: Set<W> | undefined;
+    const watchers = this.#byPath.get(path);
+    if (watchers !== undefined) {
+      for (const [watcher, kinds] of watchers) {
+        if ((kinds & WATCH.standard) !== 0) this.remove(path, watcher, WATCH.standard);
+        (told ??= new Set()).add(watcher);
+      }
+    }
+    if (withAncestors && this.#recursiveCount > 0) told = this.#addAncestors(path, told);
+    if (told === undefined) return undefined;
+    for (const watcher of told) {
+      if (skip === undefined || !skip.has(watcher)) tell(watcher);
+    }
+    return told;
+  }
+
+  /** Paths that a watcher watches, in the order it began to. */
+  pathsOf(watcher: W): readonly string[] {
+    return [...(watcher.watched.get(this as unknown as WatchTable) ?? [])];
+  }
+
+  /** Each path with who watches it, in the order the paths were first watched. */
+  *entries(): IterableIterator<readonly [string, IterableIterator<W>]> {
+    for (const [path, watchers] of this.#byPath) yield [path, watchers.keys()];
+  }
+
+  #addAncestors(path: string, already: Set<W> | undefined): Set<W> | undefined {
+    let told = already;
+    let end = path.length;
+    while (end > 1) {
+      end = Math.max(path.lastIndexOf("/", end - 1), 0);
+      const ancestor = end === 0 ? "/" : path.slice(0, end);
+      const watchers = this.#byPath.get(ancestor);
+      if (watchers !== undefined) {
+        for (const [watcher, kinds] of watchers) {
+          if ((kinds & WATCH.recursive) !== 0) (told ??= new Set()).add(watcher);
+        }
+      }
+      if (end === 0) break;
+    }
+    return told;
+  }
+
+  #remember(watcher: W, path: string): void {
+    const key = this as unknown as WatchTable;
+    let paths = watcher.watched.get(key);
+    if (paths === undefined) watcher.watched.set(key, (paths = new Set()));
+    paths.add(path);
+  }
+
+  #forget(path: string, watchers: Map<W, number>, watcher: W): void {
+    watchers.delete(watcher);
+    if (watchers.size === 0) this.#byPath.delete(path);
+    this.#count -= 1;
+    watcher.watched.get(this as unknown as WatchTable)?.delete(path);
+  }
+}

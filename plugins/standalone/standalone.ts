@@ -1,0 +1,293 @@
+import type { Cancel, Clock } from "../../core/contracts/clock.ts";
+import type {
+  Consensus,
+  ConsensusStatus,
+  Preparer,
+  Replica,
+  WriteRequest,
+} from "../../core/contracts/consensus.ts";
+import type { Logger } from "../../core/contracts/logger.ts";
+import type { Metrics, Summary } from "../../core/contracts/metrics.ts";
+import type { SessionTracker, SessionTracking } from "../../core/contracts/sessions.ts";
+import type { LogBatch, Snapshot, SnapshotSlice, Storage } from "../../core/contracts/storage.ts";
+import { invariant } from "../../core/errors/invariant.ts";
+import { getInt, JuteWriter } from "../../core/wire/jute.ts";
+import { OPCODES } from "../../core/wire/opcodes.ts";
+import type { SessionId } from "../../core/wire/session_id.ts";
+import type { Zxid } from "../../core/wire/zxid.ts";
+
+/** Bytes at which a batch is closed and the next begun. */
+const BATCH_BYTES_MAX = 4 * 1024 * 1024;
+const BATCH_BYTES_FRESH = 64 * 1024;
+/** Longest time that stopping waits for the disk, ms. */
+const STOP_MS_MAX = 10_000;
+
+/** Settings of consensus for one server. */
+export interface StandaloneOptions {
+  /** Basic unit of time, ms. Default 3000. */
+  readonly tickTimeMs?: number | undefined;
+  /** Transactions between two checkpoints. Default 100000. */
+  readonly snapCount?: number | undefined;
+}
+
+/**
+ * Consensus of one: a write is committed once the own log has it. While one batch is on its way to
+ * disk the next one gathers, so that one fsync serves all that came meanwhile.
+ */
+export class StandaloneConsensus implements Consensus {
+  readonly #storage: Storage;
+  readonly #clock: Clock;
+  readonly #tracking: SessionTracking;
+  readonly #logger: Logger;
+  readonly #tickMs: number;
+  readonly #snapCount: number;
+  readonly #fsyncTime: Summary;
+  readonly #snapshotTime: Summary;
+  readonly #batch = new JuteWriter(BATCH_BYTES_FRESH);
+  readonly #syncs: { readonly after: Zxid; readonly done: () => void }[] = [];
+  #batchFirst: Zxid = 0;
+  #batchCount = 0;
+  #full: LogBatch[] = [];
+  #replica: Replica | undefined;
+  #preparer: Preparer | undefined;
+  #tracker: SessionTracker | undefined;
+  #ticking: Cancel | undefined;
+  #lastZxid: Zxid = 0;
+  #sinceCheckpoint = 0;
+  #checkpointing: Promise<void> | undefined;
+  #scheduled = false;
+  #writing: Promise<void> | undefined;
+  #status: ConsensusStatus = { role: "standalone", serving: "none", serverId: 1, epoch: 0 };
+
+  constructor(
+    deps: {
+      readonly storage: Storage;
+      readonly clock: Clock;
+      readonly tracking: SessionTracking;
+      readonly logger: Logger;
+      readonly metrics: Metrics;
+    },
+    options: StandaloneOptions,
+  ) {
+    this.#storage = deps.storage;
+    this.#clock = deps.clock;
+    this.#tracking = deps.tracking;
+    this.#logger = deps.logger.child("standalone");
+    this.#tickMs = options.tickTimeMs ?? 3000;
+    this.#snapCount = options.snapCount ?? 100_000;
+    this.#fsyncTime = deps.metrics.summary("fsynctime", "Time to append a batch to the log, ms");
+    this.#snapshotTime = deps.metrics.summary("snapshottime", "Time to write a checkpoint, ms");
+  }
+
+  get status(): ConsensusStatus {
+    return this.#status;
+  }
+
+  get tracker(): SessionTracker | undefined {
+    return this.#tracker;
+  }
+
+  get membership(): string {
+    return "";
+  }
+
+  async start(replica: Replica): Promise<void> {
+    this.#replica = replica;
+    const state = await this.#storage.open();
+    await replica.replace(this.#storage.load());
+    await this.#replay(replica, state.checkpointZxid);
+    this.#lastZxid = replica.lastApplied;
+    this.#preparer = replica.lead();
+    const tracker = this.#tracking.create(this.#tickMs);
+    const now = this.#clock.now();
+    for (const { id, timeoutMs } of replica.sessions) tracker.add(id, timeoutMs, now);
+    this.#tracker = tracker;
+    this.#ticking = this.#clock.every(this.#tickMs, () => this.#expire());
+    this.#serve("read-write");
+  }
+
+  async stop(): Promise<void> {
+    this.#ticking?.();
+    this.#serve("none");
+    const done = (async () => {
+      await this.#writing;
+      await this.#checkpointing;
+    })();
+    let cancel: Cancel | undefined;
+    await Promise.race([
+      done,
+      new Promise<void>((resolve) => (cancel = this.#clock.after(STOP_MS_MAX, resolve))),
+    ]);
+    cancel?.();
+    this.#replica?.unlead();
+  }
+
+  submit(request: WriteRequest): void {
+    const preparer = this.#preparer;
+    if (preparer === undefined || this.#status.serving === "none") return;
+    const zxid = this.#lastZxid + 1;
+    const at = this.#batch.reserve(4);
+    const stamp = { zxid, timeMs: this.#clock.wallTime() };
+    preparer.prepare(request, stamp, this.#batch);
+    this.#batch.intAt(at, this.#batch.length - at - 4);
+    this.#lastZxid = zxid;
+    if (this.#batchCount === 0) this.#batchFirst = zxid;
+    this.#batchCount += 1;
+    if (request.opcode === OPCODES.createSession) this.#trackNew(request);
+    else if (request.opcode === OPCODES.closeSession) this.#tracker?.close(request.session);
+    if (this.#batch.length >= BATCH_BYTES_MAX) this.#closeBatch();
+    this.#schedule();
+  }
+
+  sync(_session: SessionId, done: () => void): void {
+    this.#syncs.push({ after: this.#lastZxid, done });
+    this.#schedule();
+  }
+
+  touch(session: SessionId, timeoutMs: number): void {
+    this.#tracker?.touch(session, timeoutMs, this.#clock.now());
+  }
+
+  revalidate(session: SessionId, timeoutMs: number, done: (alive: boolean) => void): void {
+    done(this.#tracker?.touch(session, timeoutMs, this.#clock.now()) ?? false);
+  }
+
+  #trackNew(request: WriteRequest): void {
+    const timeoutMs = getInt(request.bytes, request.bodyStart);
+    this.#tracker?.add(request.session, timeoutMs, this.#clock.now());
+  }
+
+  async #replay(replica: Replica, after: Zxid): Promise<void> {
+    for await (const batch of this.#storage.read(after)) {
+      deliverBatch(replica, batch);
+      this.#sinceCheckpoint += batch.count;
+    }
+  }
+
+  #serve(serving: ConsensusStatus["serving"]): void {
+    this.#status = { ...this.#status, serving };
+    this.#replica?.statusChanged(this.#status);
+  }
+
+  #expire(): void {
+    for (const id of this.#tracker?.expire(this.#clock.now()) ?? []) {
+      this.#logger.info("session expired", { session: id.toString() });
+      this.submit({
+        session: id,
+        cxid: 0,
+        opcode: OPCODES.closeSession,
+        bytes: NOTHING,
+        bodyStart: 0,
+        bodyEnd: 0,
+        ids: [],
+      });
+    }
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#writing !== undefined) return;
+    this.#scheduled = true;
+    this.#clock.defer(() => {
+      this.#scheduled = false;
+      if (this.#writing !== undefined) return;
+      this.#writing = this.#write()
+        .catch((error) => this.#fail(error))
+        .finally(() => {
+          this.#writing = undefined;
+          if (this.#hasWork()) this.#schedule();
+        });
+    });
+  }
+
+  #hasWork(): boolean {
+    if (this.#status.serving === "none") return false;
+    return this.#batchCount > 0 || this.#full.length > 0 || this.#syncs.length > 0;
+  }
+
+  /** Writes batch after batch until nothing is left; the next gathers while one is on its way. */
+  async #write(): Promise<void> {
+    while (this.#batchCount > 0 || this.#full.length > 0) {
+      if (this.#full.length === 0) this.#closeBatch();
+      const batch = this.#full.shift() as LogBatch;
+      const began = this.#clock.now();
+      await this.#storage.append(batch);
+      this.#fsyncTime.observe(this.#clock.now() - began);
+      this.#deliver(batch);
+    }
+    this.#releaseSyncs();
+  }
+
+  #closeBatch(): void {
+    this.#full.push({
+      firstZxid: this.#batchFirst,
+      lastZxid: this.#lastZxid,
+      count: this.#batchCount,
+      bytes: this.#batch.view(),
+    });
+    this.#batch.detach(Math.max(BATCH_BYTES_FRESH, this.#batch.length));
+    this.#batchCount = 0;
+  }
+
+  #deliver(batch: LogBatch): void {
+    const replica = this.#replica;
+    invariant(replica !== undefined, "a batch is written before start");
+    deliverBatch(replica, batch);
+    this.#releaseSyncs();
+    replica.flush();
+    this.#sinceCheckpoint += batch.count;
+    if (this.#sinceCheckpoint >= this.#snapCount) this.#checkpoint(replica);
+  }
+
+  #releaseSyncs(): void {
+    const applied = this.#replica?.lastApplied ?? 0;
+    while (this.#syncs.length > 0 && (this.#syncs[0]?.after ?? 0) <= applied) {
+      this.#syncs.shift()?.done();
+    }
+    this.#replica?.flush();
+  }
+
+  #checkpoint(replica: Replica): void {
+    if (this.#checkpointing !== undefined) return;
+    this.#sinceCheckpoint = 0;
+    const began = this.#clock.now();
+    const before = this.#storage.lastZxid;
+    this.#checkpointing = this.#writeCheckpoint(replica)
+      .then(() => {
+        const tookMs = this.#clock.now() - began;
+        this.#snapshotTime.observe(tookMs);
+        this.#logger.info("checkpoint written", { zxid: before, tookMs: Math.round(tookMs) });
+      })
+      .catch((error) => this.#fail(error))
+      .finally(() => {
+        this.#checkpointing = undefined;
+      });
+  }
+
+  async #writeCheckpoint(replica: Replica): Promise<void> {
+    const source = replica.changes(false);
+    const slices = async function* (): AsyncGenerator<SnapshotSlice> {
+      for (let slice = source.next(); slice !== undefined; slice = source.next()) yield slice;
+    };
+    // All that is applied here is committed and in the own log, so slices need not wait (D12).
+    const changes: Snapshot = { zxid: source.zxid, slices: slices() };
+    await this.#storage.checkpoint(changes);
+    await this.#storage.trim(source.zxid);
+  }
+
+  #fail(error: unknown): void {
+    this.#serve("none");
+    this.#replica?.failed(error);
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+
+function deliverBatch(replica: Replica, batch: LogBatch): void {
+  const { bytes } = batch;
+  let at = 0;
+  for (let i = 0; i < batch.count; i++) {
+    const end = at + 4 + getInt(bytes, at);
+    replica.deliver(bytes, at + 4, end);
+    at = end;
+  }
+}
