@@ -79,7 +79,8 @@ export class Quotas {
     const top = tree.findPath(QUOTA_ROOT);
     if (top === NO_NODE) return;
     for (let n = tree.nextBelow(top, top); n !== NO_NODE; n = tree.nextBelow(n, top)) {
-      if (tree.nameOf(n) === LIMITS_NAME) this.#paths.add(limitedPath(tree.pathOf(n)));
+      const path = tree.pathOf(n);
+      if (isQuotaNode(path, LIMITS_NAME)) this.#paths.add(limitedPath(path));
     }
     for (const path of this.#paths) this.#recount(path);
   }
@@ -160,8 +161,9 @@ export class Quotas {
   }
 }
 
+/** Whether a path is the limits or statistics node of a quota; one on the root is ignored. */
 function isQuotaNode(path: string, name: string): boolean {
-  return path.startsWith(`${QUOTA_ROOT}/`) && lastName(path) === name;
+  return lastName(path) === name && parentPath(path).startsWith(`${QUOTA_ROOT}/`);
 }
 
 /** `/a` for `/zookeeper/quota/a/zookeeper_limits`. */

@@ -139,6 +139,16 @@ export class TreeView {
     this.nodes.copyName(node, target, at);
   }
 
+  /** Every node's index is below this. */
+  get indexEnd(): number {
+    return this.nodes.end;
+  }
+
+  /** Whether an index below {@link indexEnd} is a node now. */
+  isNode(index: number): boolean {
+    return this.nodes.isUsed(index);
+  }
+
   /** {@link NO_NODE} for the root. */
   parent(node: number): number {
     return this.nodes.get(node, PARENT);
