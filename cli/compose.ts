@@ -1,4 +1,3 @@
-import { TRANSPORT, type Transport } from "../core/contracts/transport.ts";
 import type { Plugin } from "../core/kernel/plugin.ts";
 import { fourLetterWords, prometheusMetrics } from "../plugins/admin/mod.ts";
 import { digestAuth, ipAuth } from "../plugins/auth/mod.ts";
@@ -10,19 +9,15 @@ import { systemClock, systemEntropy } from "../plugins/system/mod.ts";
 import { pinoLogger } from "../plugins/system/pino_logger.ts";
 import { memoryStorage } from "../storage/memory/mod.ts";
 import { sqliteStorage } from "../storage/sqlite/mod.ts";
+import { tcpTransport } from "../transports/tcp/mod.ts";
 import { ConfigError, type ServerConfig } from "./config/server_config.ts";
 
 /**
  * The plugins of a server with this configuration.
  *
- * @param transport what clients connect to; the command keeps it to tell where it listens.
  * @throws {ConfigError} when a plugin refuses its settings.
  */
-export function composePlugins(
-  config: ServerConfig,
-  transport: Transport,
-  logLevel: LogLevel,
-): Plugin[] {
+export function composePlugins(config: ServerConfig, logLevel: LogLevel): Plugin[] {
   const { tickTimeMs, snapCount } = config.options;
   return [
     systemClock(),
@@ -32,12 +27,11 @@ export function composePlugins(
     bucketSessions(),
     config.dataDir === undefined ? memoryStorage() : sqliteStorage({ path: config.dataDir }),
     standalone({ tickTimeMs, snapCount }),
-    {
-      name: "client-port",
-      provides: [TRANSPORT],
-      requires: [],
-      register: (container) => container.value(TRANSPORT, transport),
-    },
+    tcpTransport({
+      host: config.host,
+      port: config.port,
+      backlog: config.listenBacklog === -1 ? undefined : config.listenBacklog,
+    }),
     ipAuth(),
     ...(config.digest.enabled ? [digest(config)] : []),
     fourLetterWords({

@@ -3,7 +3,6 @@ import { StorageError } from "../core/contracts/storage.ts";
 import { TransportError } from "../core/contracts/transport.ts";
 import { createServer, type Server } from "../mod.ts";
 import type { LogLevel } from "../plugins/system/mod.ts";
-import { NodeTcpTransport } from "../transports/tcp/mod.ts";
 import { composePlugins } from "./compose.ts";
 import { loadConfig } from "./config/load.ts";
 import type { Setting } from "./config/properties.ts";
@@ -84,36 +83,56 @@ function settingsOf(flags: ServeFlags): Setting[] {
 }
 
 async function run(config: ServerConfig, logLevel: LogLevel): Promise<number> {
-  const { host, port, listenBacklog } = config;
-  const backlog = listenBacklog === -1 ? undefined : listenBacklog;
-  const transport = new NodeTcpTransport({ host, port, backlog });
-  const plugins = composePlugins(config, transport, logLevel);
-  const server = createServer({ plugins, ...config.options });
-  const ended = untilSignal(server);
-  await server.start();
-  const place = config.dataDir === undefined ? "in memory" : `data in ${config.dataDir}`;
-  console.log(`zookit ready on ${transport.address} (${place}, pid ${process.pid})`);
-  await ended;
+  const server = createServer({ plugins: composePlugins(config, logLevel), ...config.options });
+  const signals = new StopSignals(server);
+  try {
+    await server.start();
+    const place = config.dataDir === undefined ? "in memory" : `data in ${config.dataDir}`;
+    const addresses = server.addresses.join(", ");
+    if (!signals.isStopping) console.log(`zookit ready on ${addresses} (${place})`);
+    await signals.stopped;
+  } catch (error) {
+    // What a start says that was stopped on the way is of no interest.
+    if (!signals.isStopping) throw error;
+    await signals.stopped;
+  } finally {
+    signals.release();
+  }
   return EXIT_CODES.ok;
 }
 
-/** Resolves when a signal has stopped the server; rejects when it failed. */
-function untilSignal(server: Server): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let isStopping = false;
-    const stop = (signal: NodeJS.Signals): void => {
-      if (isStopping) {
-        console.error(`zookit: second signal, ending at once`);
-        process.exit(EXIT_CODES.unexpected);
-      }
-      isStopping = true;
-      console.error(`zookit: ${signal}, stopping`);
-      server.stop().then(resolve, reject);
+/** Stops a server at the first SIGTERM or SIGINT, and ends the process at the second. */
+class StopSignals {
+  isStopping = false;
+  /** Resolves when a signal has stopped the server; rejects when the server failed. */
+  readonly stopped: Promise<void>;
+  readonly #release: () => void;
+
+  constructor(server: Server) {
+    let onSignal = (_signal: NodeJS.Signals): void => {};
+    this.stopped = new Promise((resolve, reject) => {
+      server.state.subscribe({ error: reject });
+      onSignal = (signal) => {
+        if (this.isStopping) {
+          console.error(`zookit: ${signal} again, ending at once`);
+          process.exit(EXIT_CODES.unexpected);
+        }
+        this.isStopping = true;
+        server.stop().then(resolve, reject);
+      };
+    });
+    this.stopped.catch(() => {}); // Awaited once the start is over; it may reject before.
+    process.on("SIGTERM", onSignal);
+    process.on("SIGINT", onSignal);
+    this.#release = () => {
+      process.off("SIGTERM", onSignal);
+      process.off("SIGINT", onSignal);
     };
-    process.on("SIGTERM", stop);
-    process.on("SIGINT", stop);
-    server.state.subscribe({ error: reject });
-  });
+  }
+
+  release(): void {
+    this.#release();
+  }
 }
 
 function explain(error: unknown): number {

@@ -13,7 +13,7 @@ test("nearest() forgives slips and case, and finds nothing far away", () => {
   const keys = ["tickTime", "dataDir", "maxClientCnxns"];
   assert.is(nearest("ticktime", keys), "tickTime");
   assert.is(nearest("datDir", keys), "dataDir");
-  assert.is(nearest("maxClientConnections", keys), "maxClientCnxns");
+  assert.is(nearest("maxClientConns", keys), "maxClientCnxns");
   assert.is(nearest("x", keys), undefined);
   assert.is(nearest("somethingElse", keys), undefined);
 });
