@@ -44,8 +44,8 @@ interface Known {
 
 /**
  * Watches the subtree first and scans it then. Events only say which paths to read again, in
- * batches and in the order of their last events; a new connection asks for a new scan, which is compared
- * with what is known.
+ * batches and in the order of their last events; a new connection asks for a new scan, which is
+ * compared with what is known.
  */
 class TreeReader {
   readonly #source: LiveSource;
