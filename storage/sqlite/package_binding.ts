@@ -25,6 +25,8 @@ function connect({ Database }: Sqlite3, path: string): Promise<Connection> {
 class PackageConnection implements Connection {
   readonly #database: Database;
   readonly #prepared = new Map<string, Prepared>();
+  /** Why a statement could not be prepared; its use says only that it is unusable. */
+  readonly #failures = new Map<string, Error>();
   /** The transaction under way, which others wait for; undefined nearly always. */
   #transaction: Promise<void> | undefined;
   #isClosed = false;
@@ -44,7 +46,7 @@ class PackageConnection implements Connection {
     return new Promise((resolve, reject) => {
       statement.all(...values.map(bindable), (failure: Failure, rows: Row[]) => {
         if (failure === null) resolve(rows);
-        else reject(errorOf(failure, sql));
+        else reject(this.#errorOf(failure, sql));
       });
     });
   }
@@ -76,7 +78,7 @@ class PackageConnection implements Connection {
     return new Promise((resolve, reject) => {
       statement.run(...values.map(bindable), (failure: Failure) => {
         if (failure === null) resolve();
-        else reject(errorOf(failure, sql));
+        else reject(this.#errorOf(failure, sql));
       });
     });
   }
@@ -85,11 +87,18 @@ class PackageConnection implements Connection {
     if (this.#isClosed) throw new StorageError("closed", "the connection is closed");
     let statement = this.#prepared.get(sql);
     if (statement === undefined) {
-      // A failure to prepare comes back from the first use as well.
-      statement = this.#database.prepare(sql, () => {});
+      statement = this.#database.prepare(sql, (failure: Failure) => {
+        if (failure !== null) this.#failures.set(sql, failure);
+      });
       this.#prepared.set(sql, statement);
     }
     return statement;
+  }
+
+  #errorOf(failure: Error, sql: string): StorageError {
+    const cause = this.#failures.get(sql) ?? failure;
+    if (this.#failures.delete(sql)) this.#prepared.delete(sql); // The next use may succeed.
+    return errorOf(cause, sql);
   }
 
   async close(): Promise<void> {

@@ -1,8 +1,9 @@
+import { StorageError } from "../../core/contracts/storage.ts";
 import type { Binding } from "./connection.ts";
 import { loadPackageBinding } from "./package_binding.ts";
 import { SqliteDisk } from "./sqlite_disk.ts";
 import { StorageEngine } from "./storage_engine.ts";
-import { WORKER_BINDING } from "./worker_binding.ts";
+import { HAS_RUNTIME_SQLITE, WORKER_BINDING } from "./worker_binding.ts";
 
 /** Where the files are, and which SQLite reads them. */
 export interface SqliteOptions {
@@ -32,11 +33,15 @@ export class SqliteStorage extends StorageEngine {
 }
 
 async function loadBinding(sqlite: SqliteOptions["sqlite"]): Promise<Binding> {
-  if (sqlite === "runtime") return WORKER_BINDING;
-  try {
-    return await loadPackageBinding();
-  } catch (error) {
-    if (sqlite === "package") throw error;
-    return WORKER_BINDING;
+  if (sqlite !== "runtime") {
+    try {
+      return await loadPackageBinding();
+    } catch (cause) {
+      if (sqlite === "package" || !HAS_RUNTIME_SQLITE) {
+        throw new StorageError("io", "the npm package sqlite3 cannot be loaded", { cause });
+      }
+    }
   }
+  if (HAS_RUNTIME_SQLITE) return WORKER_BINDING;
+  throw new StorageError("io", "this runtime has no SQLite of its own; npm install sqlite3");
 }

@@ -37,7 +37,10 @@ function findBadFrame(
   isLittle: boolean,
 ): number | undefined {
   const frameBytes = FRAME_HEADER_BYTES + pageSize;
-  let before = headerSums;
+  // What the frame before says its sums are, and what they are: they differ when it is bad, and the
+  // next one tells which of the two was written.
+  let stored = headerSums;
+  let computed = headerSums;
   let bad: number | undefined;
   /** Whether the commit that the bad frame belongs to has ended. */
   let hasEnded = false;
@@ -45,20 +48,31 @@ function findBadFrame(
     // Frames of an earlier use of the file have other salts; they end the log.
     const isCurrent = view.getUint32(at + 8) === view.getUint32(16) &&
       view.getUint32(at + 12) === view.getUint32(20);
-    const page = sum(view, at, at + 8, before, isLittle);
-    const expected = sum(view, at + FRAME_HEADER_BYTES, at + frameBytes, page, isLittle);
-    // Each frame is judged from the checksum stored in the one before, whether that one is sound or not.
-    before = [view.getUint32(at + 16), view.getUint32(at + 20)];
-    const isSound = isCurrent && expected[0] === before[0] && expected[1] === before[1];
+    const own: Sums = [view.getUint32(at + 16), view.getUint32(at + 20)];
+    const after = (before: Sums): Sums => {
+      const header = sum(view, at, at + 8, before, isLittle);
+      return sum(view, at + FRAME_HEADER_BYTES, at + frameBytes, header, isLittle);
+    };
+    let sums = after(stored);
+    if (!areEqual(sums, own) && !areEqual(stored, computed)) sums = after(computed);
+    const isSound = isCurrent && areEqual(sums, own);
+    stored = own;
+    computed = sums;
     const isFirstBad = bad === undefined && !isSound;
     if (isFirstBad) bad = at;
     if (bad === undefined) continue;
-    if (isSound && hasEnded) return bad;
+    // A sound frame right behind vouches for the header of the bad one, but for the flipped bit.
+    const vouched = isSound && at === bad + frameBytes && view.getUint32(bad + 4) !== 0;
+    if (isSound && (hasEnded || vouched)) return bad;
     // The last frame of a commit holds the size of the file.
     const isLast = view.getUint32(at + 4) !== 0;
     hasEnded ||= isLast && (isSound || (isFirstBad && isCurrent));
   }
   return undefined;
+}
+
+function areEqual(a: Sums, b: Sums): boolean {
+  return a[0] === b[0] && a[1] === b[1];
 }
 
 function sum(view: DataView, start: number, end: number, from: Sums, isLittle: boolean): Sums {

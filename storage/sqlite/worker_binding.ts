@@ -1,3 +1,4 @@
+import { isBuiltin } from "node:module";
 import { Worker } from "node:worker_threads";
 import { StorageError } from "../../core/contracts/storage.ts";
 import { type Binding, type Connection, type Row, type Statement, sqliteError, type Value }
@@ -19,6 +20,9 @@ interface Waiter {
   readonly resolve: (rows: Row[]) => void;
   readonly reject: (error: StorageError) => void;
 }
+
+/** Whether the runtime brings an SQLite of its own; Node 20 does not. */
+export const HAS_RUNTIME_SQLITE: boolean = isBuiltin("node:sqlite") || isBuiltin("bun:sqlite");
 
 /** The SQLite that the runtime brings, one worker thread for each file. */
 export const WORKER_BINDING: Binding = {

@@ -28,7 +28,7 @@ interface StoredTree {
 
 /** What is on the platter: outlives the disks that are opened on it. */
 export class SimulatedMedium {
-  readonly batches = new Map<Zxid, LogRow>();
+  readonly batches: Map<Zxid, LogRow> = new Map();
   logState: LogState | undefined;
   trees: Record<Area, StoredTree> = { live: emptyTree(), staged: emptyTree() };
   isLocked = false;
