@@ -114,7 +114,8 @@ try {
   });
   await useServer(port);
   console.log("served a session");
-  server.kill("SIGTERM");
+  // Not server.kill(): Deno then reports the signal even of a process that ended by itself.
+  process.kill(server.pid ?? 0, "SIGTERM");
   const code = await exited;
   if (code !== 0) throw new Error(`exited with ${code} after SIGTERM`);
 } finally {
