@@ -301,7 +301,7 @@ export class ClientRequests {
     const at = this.#paths.to(path);
     const writer = this.#session.begin(opcode);
     writer.string(at);
-    writer.boolean(kind !== undefined && !this.#watches.covers(kind, at));
+    writer.boolean(kind !== undefined && !this.#watches.covers(at));
     return at;
   }
 

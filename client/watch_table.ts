@@ -92,8 +92,8 @@ export class WatchTable {
    * True when a lasting watch on the path tells what a one-shot watch would. The server need not
    * know the latter then, and should not: before 3.9 it would replace the lasting one.
    */
-  covers(kind: OnceKind, path: string): boolean {
-    return this.#persistent.has(path) || (kind !== "child" && this.#recursive.has(path));
+  covers(path: string): boolean {
+    return this.#persistent.has(path) || this.#recursive.has(path);
   }
 
   /** Takes a notification; listeners are called behind the promises that settled before it. */
@@ -162,12 +162,13 @@ export class WatchTable {
     }
   }
 
-  /** A path with both modes is watched recursively alone, which says nothing of its children. */
+  /** A recursive watch says nothing of children; those who asked hear of it all the same. */
   #deliverToParent(path: string, zxid: Zxid | undefined): void {
     const parent = parentPath(path);
     if (path === "/" || !this.#recursive.has(parent)) return;
-    const listeners = this.#persistent.get(parent);
-    if (listeners === undefined) return;
+    const listeners = new Set(this.#persistent.get(parent));
+    for (const listener of this.#once.child.get(parent) ?? []) listeners.add(listener);
+    this.#once.child.delete(parent);
     const event = { path: fromServerPath(this.#chroot, parent), zxid };
     this.#deliver([...listeners], { type: "childrenChanged", ...event });
   }
