@@ -40,8 +40,12 @@ export function composePlugins(config: ServerConfig, logLevel: LogLevel): Plugin
       dataDir: config.dataDir ?? "",
       clientPortListenBacklog: config.listenBacklog,
     }),
-    ...(config.metrics.enabled ? [prometheusMetrics(config.metrics)] : []),
+    ...(config.metrics.enabled ? [metrics(config)] : []),
   ];
+}
+
+function metrics({ host, metrics: { port, processMetrics, ...own } }: ServerConfig): Plugin {
+  return prometheusMetrics({ host: own.host ?? host ?? "0.0.0.0", port, processMetrics });
 }
 
 function digest({ digest: { algorithm, superDigest } }: ServerConfig): Plugin {

@@ -208,7 +208,7 @@ const METRICS: readonly ConfigKey[] = [
   ),
   key("metricsProvider.httpHost", TEXT, (config, value) => (config.metrics.host = value), {
     help: "address of `/metrics`",
-    fallback: "0.0.0.0",
+    fallback: "as clientPortAddress",
   }),
   key(
     "metricsProvider.httpPort",

@@ -18,7 +18,8 @@ export interface ServerConfig {
   digest: { enabled: boolean; superDigest: string | undefined; algorithm: string };
   /** Kept apart until all is read: the schemes count only where the rule is on. */
   enforceAuth: { enabled: boolean; schemes: readonly string[] };
-  metrics: { enabled: boolean; host: string; port: number; processMetrics: boolean };
+  /** An address that is not given is that of {@link host}. */
+  metrics: { enabled: boolean; host: string | undefined; port: number; processMetrics: boolean };
 }
 
 /** What applies where nothing is said. */
@@ -33,7 +34,7 @@ export function defaultConfig(): ServerConfig {
     readOnlyModeEnabled: false,
     digest: { enabled: true, superDigest: undefined, algorithm: "SHA1" },
     enforceAuth: { enabled: false, schemes: [] },
-    metrics: { enabled: false, host: "0.0.0.0", port: 7000, processMetrics: true },
+    metrics: { enabled: false, host: undefined, port: 7000, processMetrics: true },
   };
 }
 

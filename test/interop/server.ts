@@ -25,6 +25,8 @@ export const SERVER_KIND: ServerKind =
   process.env.ZOOKIT_INTEROP_SERVER === "apache" ? "apache" : "zookit";
 
 export interface ServerOptions {
+  /** Left out, it is {@link SERVER_KIND}. */
+  readonly kind?: ServerKind;
   /** Holds the data over restarts; made when missing. */
   readonly dataDir: string;
   /** 0, or left out, picks a free port, which then stays the same over restarts. */
@@ -103,10 +105,11 @@ class ProcessServer implements TestServer {
   }
 
   async start(): Promise<void> {
-    if (SERVER_KIND === "apache" && this.#port === 0) this.#port = await freePort();
+    const { kind = SERVER_KIND } = this.#options;
+    if (kind === "apache" && this.#port === 0) this.#port = await freePort();
     const configPath = join(this.#options.dataDir, "zoo.cfg");
     await writeFile(configPath, this.#config());
-    const [command, args] = commandLine(configPath, this.#options.dataDir);
+    const [command, args] = commandLine(kind, configPath, this.#options.dataDir);
     const from = this.#output.length;
     const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
@@ -164,7 +167,7 @@ class ProcessServer implements TestServer {
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
     await this.kill();
-    throw new Error(`the ${SERVER_KIND} server did not get ready:\n${this.#output.slice(-4000)}`);
+    throw new Error(`the server did not get ready:\n${this.#output.slice(-4000)}`);
   }
 
   async #end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
@@ -182,8 +185,8 @@ class ProcessServer implements TestServer {
   }
 }
 
-function commandLine(configPath: string, dataDir: string): [string, string[]] {
-  if (SERVER_KIND === "zookit") {
+function commandLine(kind: ServerKind, configPath: string, dataDir: string): [string, string[]] {
+  if (kind === "zookit") {
     return [process.execPath, [ZOOKIT, "serve", configPath, ...PROPERTIES]];
   }
   if (!existsSync(APACHE_JAR)) {
