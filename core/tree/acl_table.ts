@@ -29,8 +29,8 @@ export class AclTable {
   }
 
   /**
-   * The id of an encoded list; the caller holds it until {@link release}. Costs a comparison when it
-   * is open or the same as the last time. A null list is world:anyone:all, as in Java.
+   * The id of an encoded list; the caller holds it until {@link release}. Costs a comparison when
+   * it is open or the same as the last time. A null list is world:anyone:all, as in Java.
    *
    * @throws {ZkError} `MarshallingError` when the bytes are not a list.
    */

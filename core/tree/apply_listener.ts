@@ -2,8 +2,9 @@ import type { PathRef } from "./path.ts";
 
 /**
  * Told what a transaction did, synchronously and in order, right after each effect, so that a Stat
- * encoded in the call is the one a client must see (mid-multi, CP 4.3) and watches fire in the order
- * of CP 5.2. The transaction's header is `applier.header`; a {@link PathRef} is valid during the call.
+ * encoded in the call is the one a client must see (mid-multi, CP 4.3) and watches fire in the
+ * order of CP 5.2. The transaction's header is `applier.header`; a {@link PathRef} is valid during
+ * the call.
  */
 export interface ApplyListener {
   /** A create of any kind; the parent is `tree.parent(node)`. `type` is the transaction's. */
@@ -18,8 +19,8 @@ export interface ApplyListener {
   /** A check inside a multi that succeeded. */
   checked(): void;
   /**
-   * An operation without effect: an error transaction, each operation of a failed multi (0 for those
-   * before the culprit), or in a replay what was done already.
+   * An operation without effect: an error transaction, each operation of a failed multi (0 for
+   * those before the culprit), or in a replay what was done already.
    */
   failed(code: number): void;
   /** A multi of `count` operations begins; one call of the above follows for each. */

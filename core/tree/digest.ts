@@ -1,6 +1,6 @@
 /**
- * The tree digest of Apache ZooKeeper 3.6 and later, version 2 (PP 1.5): a CRC32 per node over path,
- * data and stat, summed over the tree in 64 bits.
+ * The tree digest of Apache ZooKeeper 3.6 and later, version 2 (PP 1.5): a CRC32 per node over
+ * path, data and stat, summed over the tree in 64 bits.
  */
 
 /** Where each field of a node's stat lies in an `Int32Array`; 64-bit fields high half first. */

@@ -1,6 +1,7 @@
 import { InvariantError } from "../errors/invariant.ts";
+import { putPart } from "../wire/jute.ts";
 import { STAT_INTS } from "./digest.ts";
-import { copyBytes, Slab } from "./slab.ts";
+import { Slab } from "./slab.ts";
 
 /**
  * Where znodes live: a node is an index, its numbers are one record of 128 bytes in a segment of
@@ -94,7 +95,7 @@ export class NodeStore {
     const length = end - start;
     this.set(node, NAME_LENGTH, isSystem ? length | SYSTEM_FLAG : length);
     if (length > NAME_INLINE_BYTES) this.set(node, NAME, this.slab.store(source, start, end));
-    else copyBytes(this.#segmentBytes(node), inlineNameAt(node), source, start, end);
+    else putPart(this.#segmentBytes(node), inlineNameAt(node), source, start, end);
   }
 
   /** Copies the name to `target[at..)`, for which the caller made room. */
@@ -102,14 +103,16 @@ export class NodeStore {
     const length = this.nameLength(node);
     const source = this.#nameArray(node, length);
     const from = this.#nameOffset(node, length);
-    copyBytes(target, at, source, from, from + length);
+    putPart(target, at, source, from, from + length);
   }
 
   /** Whether `path[start..end)`, of which all before `end` is compared, leads to the node. */
   hasPath(node: number, path: Uint8Array, start: number, end: number): boolean {
     let to = end;
-    for (let n = node; n !== ROOT; n = this.get(n, PARENT)) {
-      const length = this.nameLength(n);
+    for (let n = node; n !== ROOT; ) {
+      const ints = this.ints(n);
+      const at = this.base(n);
+      const length = (ints[at + NAME_LENGTH] as number) & NAME_LENGTH_MASK;
       const from = to - length;
       if (from <= start || path[from - 1] !== SLASH) return false;
       const name = this.#nameArray(n, length);
@@ -117,6 +120,7 @@ export class NodeStore {
         if (path[i] !== name[j]) return false;
       }
       to = from - 1;
+      n = ints[at + PARENT] as number;
     }
     return to === start;
   }

@@ -1,3 +1,5 @@
+import { putPart } from "../wire/jute.ts";
+
 /**
  * Bytes outside the garbage collector's sight, named by an int32. Blocks of up to
  * {@link BLOCK_BYTES_MAX} lie in pages of one size class each; a page that becomes empty is given
@@ -23,7 +25,7 @@ export class Slab {
     const sizeBytes = end - start;
     if (sizeBytes === 0) return 0;
     const ref = sizeBytes > BLOCK_BYTES_MAX ? this.#takeLarge(sizeBytes) : this.#take(sizeBytes);
-    copyBytes(this.arrayOf(ref, sizeBytes), this.offsetOf(ref, sizeBytes), source, start, end);
+    putPart(this.arrayOf(ref, sizeBytes), this.offsetOf(ref, sizeBytes), source, start, end);
     return ref;
   }
 
@@ -40,7 +42,7 @@ export class Slab {
       this.free(ref, oldBytes);
       return this.store(source, start, end);
     }
-    copyBytes((this.#pages[ref >>> UNIT_BITS] as Page).bytes, unitOffset(ref), source, start, end);
+    putPart((this.#pages[ref >>> UNIT_BITS] as Page).bytes, unitOffset(ref), source, start, end);
     return ref;
   }
 
@@ -83,7 +85,7 @@ export class Slab {
     const wasFull = !page.hasRoom;
     page.give(ref & UNIT_MASK);
     if (wasFull) this.#link(page);
-    // The last page with room stays, so that one block taken and given does not make and drop a page.
+    // The last page with room stays: one block that comes and goes must not make and drop a page.
     const isLastWithRoom = page.next === undefined && page.previous === undefined;
     if (page.usedBlocks === 0 && !isLastWithRoom) this.#dropPage(page);
   }
@@ -166,21 +168,6 @@ class Page {
   }
 }
 
-/** Copies `source[start..end)` to `target[at..)`; short ones faster than a view and a native copy. */
-export function copyBytes(
-  target: Uint8Array,
-  at: number,
-  source: Uint8Array,
-  start: number,
-  end: number,
-): void {
-  if (end - start > COPY_LOOP_BYTES_MAX) {
-    target.set(source.subarray(start, end), at);
-    return;
-  }
-  for (let from = start, to = at; from < end; from++, to++) target[to] = source[from] as number;
-}
-
 /** Sizes in steps of 16 up to 128 bytes, then four to each doubling. */
 function classOf(sizeBytes: number): number {
   if (sizeBytes <= 128) return (sizeBytes - 1) >> 4;
@@ -206,6 +193,5 @@ const UNIT_BITS = 12;
 const UNIT_MASK = 0xfff;
 const PAGE_UNITS = 4096;
 const PAGE_BYTES = PAGE_UNITS * UNIT_BYTES;
-const COPY_LOOP_BYTES_MAX = 160;
 const NOTHING = new Uint8Array(0);
 const NO_PAGE = new Page(-1, 0, 0);

@@ -18,9 +18,9 @@ export interface SliceSource {
 }
 
 /**
- * The whole tree, parents before children: for a peer that needs a snapshot. What is created, changed
- * or deleted meanwhile may or may not be in it, and replaying transactions from `tree.lastZxid` at
- * the start puts that right.
+ * The whole tree, parents before children: for a peer that needs a snapshot. What is created,
+ * changed or deleted meanwhile may or may not be in it, and replaying transactions from
+ * `tree.lastZxid` at the start puts that right.
  */
 export function wholeTree(tree: Tree): SliceSource {
   return new WholeTree(tree);

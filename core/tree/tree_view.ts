@@ -1,4 +1,4 @@
-import { decodeUtf8, JuteReader, putInt } from "../wire/jute.ts";
+import { decodeUtf8, JuteReader, putInt, putPart } from "../wire/jute.ts";
 import { type Acl, readStat, type Stat } from "../wire/records.ts";
 import type { SessionId } from "../wire/session_id.ts";
 import { type Zxid, zxidFromHalves } from "../wire/zxid.ts";
@@ -22,7 +22,6 @@ import {
 import { kindOfOwner, type NodeKind, ttlOfOwner } from "./owner.ts";
 import { encodeUtf8 } from "./path.ts";
 import { PathIndex } from "./path_index.ts";
-import { copyBytes } from "./slab.ts";
 
 export { ROOT } from "./node_store.ts";
 /** A node that is not there. */
@@ -34,13 +33,15 @@ export const STAT_BYTES = 68;
 export interface TreeOptions {
   /** Any int32; makes collisions in the look-up table unpredictable. */
   readonly hashSeed: number;
-  /** Whether TTL owners are recognised (`zookeeper.extendedTypesEnabled`); else they are sessions. */
+  /**
+   * Whether TTL owners are recognised (`zookeeper.extendedTypesEnabled`); else they are sessions.
+   */
   readonly extendedTypes: boolean;
 }
 
 /**
- * What can be read of a tree. A znode is named by its index: an integer from 0, valid until the node
- * is deleted, then used again. Reading a field makes no object.
+ * What can be read of a tree. A znode is named by its index: an integer from 0, valid until the
+ * node is deleted, then used again. Reading a field makes no object.
  */
 export class TreeView {
   readonly options: TreeOptions;
@@ -85,7 +86,9 @@ export class TreeView {
     return this.digestSum.low;
   }
 
-  /** @returns the node of the path in `bytes[start..end)`, or {@link NO_NODE}; "" is the root too. */
+  /**
+   * @returns the node of the path in `bytes[start..end)`, or {@link NO_NODE}; "" is the root too.
+   */
   find(bytes: Uint8Array, start: number, end: number): number {
     if (end - start <= 1 && (end === start || bytes[start] === SLASH)) return ROOT;
     return this.index.find(this.index.hash(bytes, start, end), bytes, start, end);
@@ -154,7 +157,9 @@ export class TreeView {
     return this.nodes.get(node, PARENT);
   }
 
-  /** First child, {@link NO_NODE} if none; goes on with {@link nextSibling}, in order of creation. */
+  /**
+   * First child, {@link NO_NODE} if none; goes on with {@link nextSibling}, in order of creation.
+   */
   firstChild(node: number): number {
     return this.nodes.get(node, FIRST_CHILD);
   }
@@ -176,7 +181,9 @@ export class TreeView {
     return count;
   }
 
-  /** The node after `node` in a walk of all below `top`, parents first; {@link NO_NODE} at the end. */
+  /**
+   * The node after `node` in a walk of all below `top`, parents first; {@link NO_NODE} at the end.
+   */
   nextBelow(node: number, top: number): number {
     const child = this.firstChild(node);
     if (child !== NONE) return child;
@@ -279,7 +286,7 @@ export class TreeView {
   /** Copies the data, {@link dataLength} bytes, to `target[at..)`. */
   writeData(node: number, target: Uint8Array, at: number): void {
     const from = this.nodes.dataOffset(node);
-    copyBytes(target, at, this.nodes.dataArray(node), from, from + this.dataLength(node));
+    putPart(target, at, this.nodes.dataArray(node), from, from + this.dataLength(node));
   }
 
   /** A copy. */

@@ -1,7 +1,8 @@
 /**
- * Transactions as Apache ZooKeeper writes them (PP 2): TxnHeader, body, TxnDigest. The writers append
- * to a `JuteWriter`; a caller that holds request bytes may copy the parts that are equal in request
- * and transaction (`setData`: path and data; `create`: path, data and ACL) with `rawPart` instead.
+ * Transactions as Apache ZooKeeper writes them (PP 2): TxnHeader, body, TxnDigest. The writers
+ * append to a `JuteWriter`; a caller that holds request bytes may copy the parts that are equal in
+ * request and transaction (`setData`: path and data; `create`: path, data and ACL) with `rawPart`
+ * instead.
  */
 import { ZkError } from "../errors/zk_error.ts";
 import { getInt, JuteReader, type JuteWriter } from "../wire/jute.ts";
@@ -178,7 +179,8 @@ function writeCreate(writer: JuteWriter, txn: CreateTxn): void {
 }
 
 /**
- * Starts an operation of a multi, whose count was written with `writer.int(count)` before the first.
+ * Starts an operation of a multi, whose count was written with `writer.int(count)` before the
+ * first.
  *
  * @returns what {@link endSubTxn} wants once the body is written.
  */

@@ -3,8 +3,8 @@ import { getInt } from "../wire/jute.ts";
 import { OPCODES } from "../wire/opcodes.ts";
 
 /**
- * Finds the parts of a transaction's body where they lie, and makes nothing of them. `read` sets the
- * fields that the type has and leaves the others as they were.
+ * Finds the parts of a transaction's body where they lie, and makes nothing of them. `read` sets
+ * the fields that the type has and leaves the others as they were.
  */
 export class TxnCursor {
   pathStart = 0;

@@ -180,7 +180,7 @@ test("setACL sets ACL and aversion, no zxid and no time", () => {
   assert.is(h.tree.aclId(h.node("/a")), -1);
 });
 
-test("closeSession deletes what it lists, then the session's other ephemerals, then the session", () => {
+test("closeSession deletes what it lists, then the session's other ephemerals and itself", () => {
   const h = new History();
   h.apply({ type: OPCODES.createSession, timeoutMs: 4_000 }, SESSION);
   for (const path of ["/one", "/two", "/three"]) h.apply(create(path, EPHEMERAL), SESSION);

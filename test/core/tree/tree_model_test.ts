@@ -193,7 +193,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
   { maxLength: 60 },
 );
 
-test("after any transactions the tree is what a map of objects is, digest and indexes included", () => {
+test("after any transactions the tree is what a map of objects is, its digest too", () => {
   fc.assert(
     fc.property(steps, fc.integer(), (history, hashSeed) => {
       const h = new History(new Tree({ hashSeed, extendedTypes: true }));
@@ -237,7 +237,7 @@ function compare(tree: Tree, model: Model): void {
   }
 }
 
-test("replaying any transactions on a tree that has some of them already ends in the same tree", () => {
+test("replaying transactions on a tree that has some already ends in the same tree", () => {
   fc.assert(
     fc.property(steps, fc.nat(60), fc.nat(60), (history, from, cut) => {
       const h = new History();

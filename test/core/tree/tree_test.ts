@@ -32,7 +32,7 @@ test("a fresh tree has the system nodes with the Stats of a fresh server (CP 3.4
   assert.is(tree.nodeCount, 4);
 });
 
-test("find() knows the root by both its names, and nothing by a name that is nearly a node's", () => {
+test("find() knows the root by both names, and no node by what is nearly its path", () => {
   const h = new History();
   h.apply(create("/a"));
   h.apply(create("/a/bc"));
