@@ -30,8 +30,8 @@ const PREFIX = "zookeeper.";
 /**
  * Joins all sources into one configuration.
  *
- * @throws {ConfigError} with a line for each value that cannot be honoured: key, value, where it was
- * written, and what would be right.
+ * @throws {ConfigError} with a line for each value that cannot be honoured: key, value, where it
+ * was written, and what would be right.
  */
 export function loadConfig(sources: ConfigSources): LoadedConfig {
   const config = defaultConfig();

@@ -38,7 +38,8 @@ function topicSection({ topic, keys }: (typeof CONFIG_KEYS)[number]): string {
   const rows = keys.map(({ name, help, rule, fallback }) => {
     return `| \`${name}\` | ${help} | ${rule} | ${fallback} |\n`;
   });
-  return `\n### ${topic}\n\n| key | meaning | must be | default |\n|---|---|---|---|\n${rows.join("")}`;
+  const head = "| key | meaning | must be | default |\n|---|---|---|---|\n";
+  return `\n### ${topic}\n\n${head}${rows.join("")}`;
 }
 
 function otherTable(lists: readonly OtherKeys[]): string {

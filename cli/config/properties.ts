@@ -9,7 +9,7 @@ export interface Setting {
 const WHITE = " \t\f";
 
 /**
- * Reads Java's properties syntax (`java.util.Properties.load`), which is what `zoo.cfg` is: comments
+ * Reads Java's properties syntax (`java.util.Properties.load`), which `zoo.cfg` is in: comments
  * begin with `#` or `!`, a backslash at the end continues a line, key and value are parted by `=`,
  * `:` or white space. Every setting is returned, in order, also those of the same key.
  */

@@ -38,7 +38,7 @@ export function defaultConfig(): ServerConfig {
   };
 }
 
-/** A configuration that cannot be served; every finding is one line that says what would be right. */
+/** A configuration that cannot be served; each finding is a line that says what would be right. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly findings: readonly string[];

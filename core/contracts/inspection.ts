@@ -146,7 +146,7 @@ export interface ServerInspection {
   watchSummary(): WatchSummary;
   /** Sessions connected here that have data watches. */
   dataWatches(): readonly SessionPaths[];
-  /** Tree digests noted on the way, at most 1,024, in ascending order; empty when digests are off. */
+  /** Tree digests noted on the way, at most 1,024, in ascending order; none when they are off. */
   digests(): readonly { readonly zxid: Zxid; readonly digest: bigint }[];
   /** Sets what {@link connections} counts to 0 (`crst`). */
   resetConnectionStats(): void;

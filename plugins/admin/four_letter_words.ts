@@ -13,7 +13,7 @@ export interface FourLetterWordsOptions extends Partial<Places> {
    * (`4lw.commands.whitelist`).
    */
   readonly whitelist?: readonly string[];
-  /** `isro` is answered whatever the whitelist says, as it is where `readonlymode.enabled` is on. */
+  /** `isro` is answered whatever the whitelist says (`readonlymode.enabled`). */
   readonly readOnlyModeEnabled?: boolean;
 }
 

@@ -43,7 +43,7 @@ export function testAuthProvider({ test, make, accepted, invalidIds }: AuthProvi
     }
   });
 
-  test("AuthProvider.isValid() refuses what is no id, and matches() then never agrees", async () => {
+  test("AuthProvider.isValid() refuses what is no id, and matches() never agrees", async () => {
     const provider = make();
     const outcome = provider.authenticate(accepted.data, accepted.peer);
     const ids = outcome.ok ? outcome.value.map(({ id }) => id) : [];

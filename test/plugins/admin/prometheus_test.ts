@@ -67,7 +67,7 @@ test("whatever else is asked is answered with 404 or 405", () =>
     assert.is((await fetch(`${url}/metrics`, { method: "POST", body: "x" })).status, 405);
   }));
 
-test("PrometheusService.start() names an address that is in use, and stop() may follow", async () => {
+test("PrometheusService.start() names an address in use, and stop() may follow", async () => {
   const other = createServer();
   await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
   const address = other.address();
