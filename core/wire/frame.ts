@@ -1,4 +1,4 @@
-import { getInt } from "./jute.ts";
+import { getInt, putPart } from "./jute.ts";
 
 /** ZooKeeper's default for `jute.maxbuffer`, in bytes; a frame of exactly this size is accepted. */
 export const FRAME_BYTES_MAX = 1_048_575;
@@ -17,13 +17,16 @@ export interface FrameSink {
 
 /**
  * Cuts a byte stream into length-prefixed frames. Frames that lie whole in a chunk are handed on in
- * place; only a frame cut by a chunk's end, and what follows a stop, is copied. Holds at most one
- * frame of the limit plus what one chunk brought.
+ * place; only a frame cut by a chunk's end, and what follows a stop, is copied, once. Holds at most
+ * twice a frame of the limit plus what one chunk brought.
  */
 export class FrameCutter {
   readonly #sink: FrameSink;
   readonly #frameBytesMax: number;
+  /** Holds back `#kept[#start..#end)`. */
   #kept: Uint8Array = EMPTY;
+  #start = 0;
+  #end = 0;
   #stopped = false;
   #ended = false;
 
@@ -34,21 +37,19 @@ export class FrameCutter {
 
   /** Bytes held back for a later frame. */
   get keptBytes(): number {
-    return this.#kept.length;
+    return this.#end - this.#start;
   }
 
   /** Takes a chunk, which stays the caller's. */
   push(chunk: Uint8Array): void {
     if (this.#ended) return;
-    if (this.#kept.length === 0 && !this.#stopped) {
-      this.#keep(chunk, this.#cut(chunk));
+    if (this.#start < this.#end || this.#stopped) {
+      this.#append(chunk, 0);
+      if (!this.#stopped) this.#recut();
       return;
     }
-    const joined = new Uint8Array(this.#kept.length + chunk.length);
-    joined.set(this.#kept);
-    joined.set(chunk, this.#kept.length);
-    this.#kept = joined;
-    if (!this.#stopped) this.#recut();
+    const from = this.#cut(chunk, 0, chunk.length);
+    if (from < chunk.length) this.#append(chunk, from);
   }
 
   /** Goes on after a frame that returned false. */
@@ -59,27 +60,40 @@ export class FrameCutter {
   }
 
   #recut(): void {
-    const bytes = this.#kept;
+    this.#start = this.#cut(this.#kept, this.#start, this.#end);
+    if (this.#start < this.#end) return;
     this.#kept = EMPTY;
-    this.#keep(bytes, this.#cut(bytes));
+    this.#start = this.#end = 0;
   }
 
-  #keep(bytes: Uint8Array, from: number): void {
-    this.#kept = from === bytes.length ? EMPTY : bytes.slice(from);
+  /** Grows by doubling as bytes come, never by what a length announces. */
+  #append(chunk: Uint8Array, from: number): void {
+    const keptBytes = this.#end - this.#start;
+    const addedBytes = chunk.length - from;
+    if (this.#end + addedBytes > this.#kept.length) {
+      const neededBytes = keptBytes + addedBytes;
+      const grown = new Uint8Array(keptBytes === 0 ? neededBytes : neededBytes * 2);
+      putPart(grown, 0, this.#kept, this.#start, this.#end);
+      this.#kept = grown;
+      this.#start = 0;
+      this.#end = keptBytes;
+    }
+    putPart(this.#kept, this.#end, chunk, from, chunk.length);
+    this.#end += addedBytes;
   }
 
   /** @returns the offset up to which `bytes` were used. */
-  #cut(bytes: Uint8Array): number {
-    let at = 0;
-    while (!this.#stopped && bytes.length - at >= 4) {
+  #cut(bytes: Uint8Array, start: number, bytesEnd: number): number {
+    let at = start;
+    while (!this.#stopped && bytesEnd - at >= 4) {
       const lengthBytes = getInt(bytes, at);
       if (lengthBytes < 0 || lengthBytes > this.#frameBytesMax) {
         this.#ended = true;
         this.#sink.badLength(lengthBytes);
-        return bytes.length;
+        return bytesEnd;
       }
       const end = at + 4 + lengthBytes;
-      if (end > bytes.length) break;
+      if (end > bytesEnd) break;
       this.#stopped = !this.#sink.frame(bytes, at + 4, end);
       at = end;
     }
