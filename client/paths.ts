@@ -22,7 +22,8 @@ export function toServerPath(chroot: string, path: string): string {
 /** The path as the caller knows it; paths outside of the chroot stay as they are. */
 export function fromServerPath(chroot: string, path: string): string {
   if (chroot === "" || !path.startsWith(chroot)) return path;
-  return path.length === chroot.length ? "/" : path.slice(chroot.length);
+  if (path.length === chroot.length) return "/";
+  return path[chroot.length] === "/" ? path.slice(chroot.length) : path;
 }
 
 /** The path of the znode above; "/" has none and gives itself. */
