@@ -5,6 +5,7 @@ import { nearest } from "./nearest.ts";
 import { NOT_APPLICABLE, REFUSED, reasonFor } from "./other_keys.ts";
 import { parseDefinition, parseJvmFlags, parseProperties, type Setting } from "./properties.ts";
 import { ConfigError, defaultConfig, type ServerConfig } from "./server_config.ts";
+import { ServerLines } from "./server_lines.ts";
 
 /** Where settings come from; a later line wins over an earlier one. */
 export interface ConfigSources {
@@ -64,6 +65,8 @@ class Reader {
   readonly #config: ServerConfig;
   readonly #findings: string[] = [];
   readonly #unknown: string[] = [];
+  readonly #honoured = new Set<string>();
+  readonly #serverLines = new ServerLines();
   readonly #notApplicable = new Map<string, Set<string>>();
 
   constructor(config: ServerConfig) {
@@ -84,6 +87,8 @@ class Reader {
 
   finish(): LoadedConfig {
     const config = this.#config;
+    const isPortSet = this.#honoured.has("clientPort");
+    this.#findings.push(...this.#serverLines.finish(config, isPortSet));
     const warnings = [...this.#unknown];
     if (this.#notApplicable.size > 0) {
       const parts = [...this.#notApplicable].map(([reason, keys]) => {
@@ -116,10 +121,12 @@ class Reader {
     const { key: written, value, source } = setting;
     const key = KEYS.get(name);
     if (key !== undefined) {
+      this.#honoured.add(name);
       if (key.apply(this.#config, value)) return;
       this.#findings.push(`${source}: ${written}=${value}: ${name} must be ${key.rule}`);
       return;
     }
+    if (this.#serverLines.take(setting, name)) return;
     const refusal = reasonFor(name, REFUSED);
     if (refusal !== undefined) {
       // A rule that is switched off asks for nothing.

@@ -13,6 +13,9 @@ A server names the ones it was given in one warning and goes on.
 ${otherTable(NOT_APPLICABLE)}
 ## Keys that are refused
 
+A single \`server.N\` line describes a server that stands alone, and may name its client port as in
+Apache ZooKeeper (\`;2181\` at the end). Several are an ensemble, which is not supported yet.
+
 ${otherTable(REFUSED)}`;
 }
 

@@ -128,7 +128,7 @@ export const NOT_APPLICABLE: readonly OtherKeys[] = [
 export const REFUSED: readonly OtherKeys[] = [
   {
     reason: "ensembles are not supported yet: leave it out to run a single server",
-    names: ["server.*", "group.*", "weight.*", "dynamicConfigFile"],
+    names: ["group.*", "weight.*", "dynamicConfigFile"],
   },
   {
     reason: "SASL is not supported yet; leave it out, or use enforce.auth.* with scheme digest",

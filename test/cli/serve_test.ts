@@ -138,17 +138,19 @@ test("a data directory that another server uses ends with 3", async () => {
 });
 
 test("wrong usage and wrong values end with 2, each named", async () => {
-  for (const [args, message] of [
+  const cases = [
     [["serve", "--port", "abc"], /--port: clientPort=abc: .* from 0 to 65535/],
     [["serve", "no-such.cfg"], /cannot read no-such\.cfg: ENOENT/],
     [["serve", "--prot", "1"], /unknown option '--prot'/],
     [["sevre"], /unknown command 'sevre'/],
-    [["serve", "-Dzookeeper.server.1=a:2888:3888"], /ensembles are not supported yet/],
-  ] as const) {
+    [["serve", "-Dzookeeper.group.1=1:2"], /ensembles are not supported yet/],
+  ] as const;
+  const check = async ([args, message]: (typeof cases)[number]): Promise<void> => {
     const run = new Run(args);
     assert.is(await run.exitCode(), 2, run.stderr);
     assert.match(run.stderr, message);
-  }
+  };
+  await Promise.all(cases.map(check));
 });
 
 test("--version and help tell on standard output and end with 0", async () => {

@@ -134,6 +134,19 @@ test("lines of an ensemble are refused, each by its place", () => {
   for (const finding of findings) assert.match(finding, /ensembles are not supported yet/);
 });
 
+test("a single server line is a server that stands alone, and may name its client port", () => {
+  const placeOf = (text: string): unknown => {
+    const { config, warnings } = load(text);
+    return [config.host, config.port, warnings.length];
+  };
+  const line = "server.1=localhost:2888:3888";
+  assert.equal(placeOf(line), [undefined, 2181, 0]);
+  assert.equal(placeOf(`${line}:participant;2182`), [undefined, 2182, 0]);
+  assert.equal(placeOf(`${line};127.0.0.1:2183;2281`), ["127.0.0.1", 2183, 0]);
+  assert.equal(placeOf(`${line};[::1]:2184`), ["::1", 2184, 0]);
+  assert.equal(placeOf(`${line};2185\nclientPort=2186`), [undefined, 2186, 0]);
+});
+
 test("a rule about who may connect is refused rather than dropped", () => {
   assert.match(findingsOf(() => load("sessionRequireClientSASLAuth=true")).join(), /SASL/);
   assert.equal(
