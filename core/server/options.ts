@@ -12,7 +12,7 @@ export interface ServerOptions {
   readonly maxClientCnxns: number;
   /** Connections in all; 0 is no limit. Default 0. */
   readonly maxCnxns: number;
-  /** Requests under way at which connections that have some are read no further. Default 1000. */
+  /** Requests under way at which connections that have some are read no further. Default 10000. */
   readonly globalOutstandingLimit: number;
   /** Longest frame accepted, bytes (`jute.maxbuffer`). Default 1,048,575. */
   readonly frameBytesMax: number;
@@ -53,7 +53,7 @@ export const DEFAULT_OPTIONS: ServerOptions = {
   maxSessionTimeoutMs: -1,
   maxClientCnxns: 60,
   maxCnxns: 0,
-  globalOutstandingLimit: 1000,
+  globalOutstandingLimit: 10_000,
   frameBytesMax: FRAME_BYTES_MAX,
   sessionlessTimeoutMs: 10_000,
   serverId: 1,

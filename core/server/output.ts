@@ -1,12 +1,12 @@
 import type { Connection } from "../contracts/transport.ts";
 import { JuteWriter } from "../wire/jute.ts";
 
-/** Size of a fresh output buffer; replies of one turn of the event loop usually fit. */
-const BUFFER_BYTES = 64 * 1024;
+/** Size of a fresh output buffer; it grows with what a turn of the event loop brings. */
+const BUFFER_BYTES = 2 * 1024;
 /** Buffers that grew beyond this are not kept for other connections. */
 const BUFFER_BYTES_KEPT = 1024 * 1024;
-/** Idle buffers kept. */
-const POOL_MAX = 64;
+/** Idle buffers kept, all sizes together. */
+const POOL_BYTES_MAX = 16 * 1024 * 1024;
 
 /** Where a connection's bytes gather between two flushes. */
 export interface Outlet {
@@ -23,13 +23,14 @@ export interface Outlet {
  */
 export class Output {
   readonly #pool: JuteWriter[] = [];
+  #poolBytes = 0;
   #waiting: Outlet[] = [];
   #spare: Outlet[] = [];
 
   /** The writer to append to; what is in it leaves at the next {@link flush}. */
   open(outlet: Outlet): JuteWriter {
     if (outlet.pending !== undefined) return outlet.pending;
-    const writer = this.#pool.pop() ?? new JuteWriter(BUFFER_BYTES);
+    const writer = this.#take();
     outlet.pending = writer;
     this.#waiting.push(outlet);
     return writer;
@@ -53,12 +54,23 @@ export class Output {
     const sizeBytes = writer.length;
     const drained = sizeBytes === 0 || transport.write(writer.view());
     // While the transport still holds the bytes, the buffer is its own.
-    const kept = transport.bufferedBytes > 0;
-    if (this.#pool.length < POOL_MAX && writer.bytes.length <= BUFFER_BYTES_KEPT) {
-      if (kept) writer.detach(BUFFER_BYTES);
-      else writer.clear();
-      this.#pool.push(writer);
-    }
+    if (transport.bufferedBytes > 0) writer.detach(BUFFER_BYTES);
+    else writer.clear();
+    this.#keep(writer);
     outlet.flushed(sizeBytes, drained);
+  }
+
+  #take(): JuteWriter {
+    const writer = this.#pool.pop();
+    if (writer === undefined) return new JuteWriter(BUFFER_BYTES);
+    this.#poolBytes -= writer.bytes.length;
+    return writer;
+  }
+
+  #keep(writer: JuteWriter): void {
+    const sizeBytes = writer.bytes.length;
+    if (sizeBytes > BUFFER_BYTES_KEPT || this.#poolBytes + sizeBytes > POOL_BYTES_MAX) return;
+    this.#poolBytes += sizeBytes;
+    this.#pool.push(writer);
   }
 }

@@ -18,35 +18,35 @@ export function setWatches(reading: Reading, withPersistent: boolean): ErrorName
   const { reader, connection, context } = reading;
   const { tree, dataWatches, childWatches } = context;
   const since = reader.long();
-  const dataPaths = pathVector(reader);
-  const existPaths = pathVector(reader);
-  const childPaths = pathVector(reader);
-  const persistentPaths = withPersistent ? pathVector(reader) : [];
-  const recursivePaths = withPersistent ? pathVector(reader) : [];
+  const [dataPaths, existPaths, childPaths] = [vector(reader), vector(reader), vector(reader)];
+  const persistentPaths = withPersistent ? vector(reader) : [];
+  const recursivePaths = withPersistent ? vector(reader) : [];
   const tell = (type: number, path: string): void => {
     connection.notify(notificationFrame(NO_ZXID, type, path));
   };
-  for (const path of dataPaths) {
+  for (const path of pathsOf(dataPaths)) {
     const node = tree.findPath(path);
     if (node === NO_NODE) tell(EVENT_TYPES.deleted, path);
     else if (tree.mzxid(node) > since) tell(EVENT_TYPES.dataChanged, path);
     else dataWatches.add(path, connection, WATCH.standard);
   }
-  for (const path of existPaths) {
+  for (const path of pathsOf(existPaths)) {
     if (tree.findPath(path) !== NO_NODE) tell(EVENT_TYPES.created, path);
     else dataWatches.add(path, connection, WATCH.standard);
   }
-  for (const path of childPaths) {
+  for (const path of pathsOf(childPaths)) {
     const node = tree.findPath(path);
     if (node === NO_NODE) tell(EVENT_TYPES.deleted, path);
     else if (tree.pzxid(node) > since) tell(EVENT_TYPES.childrenChanged, path);
     else childWatches.add(path, connection, WATCH.standard);
   }
-  for (const path of persistentPaths) {
+  for (const path of pathsOf(persistentPaths, "")) {
     dataWatches.add(path, connection, WATCH.persistent);
     childWatches.add(path, connection, WATCH.persistent);
   }
-  for (const path of recursivePaths) dataWatches.add(path, connection, WATCH.recursive);
+  for (const path of pathsOf(recursivePaths, "")) {
+    dataWatches.add(path, connection, WATCH.recursive);
+  }
   return undefined;
 }
 
@@ -95,8 +95,25 @@ export function changeWatches(reading: Reading, remove: boolean): ErrorName | un
   return data || child ? undefined : "NoWatcher";
 }
 
-function pathVector(reader: JuteReader): string[] {
-  const paths = reader.strings();
+type Vector = readonly (string | null)[] | null;
+
+function vector(reader: JuteReader): Vector {
+  const count = reader.count();
+  if (count === null) return null;
+  const items: (string | null)[] = [];
+  for (let i = 0; i < count; i++) items.push(reader.string());
+  return items;
+}
+
+/**
+ * The paths one by one. A null vector, or a null path that nothing stands for, fails the request
+ * only when it is met: what comes before it is done, as in Apache.
+ */
+function* pathsOf(paths: Vector, forNull?: string): IterableIterator<string> {
   if (paths === null) throw new ZkError("MarshallingError");
-  return paths;
+  for (const given of paths) {
+    const path = given ?? forNull;
+    if (path === undefined) throw new ZkError("MarshallingError");
+    yield path;
+  }
 }
