@@ -200,7 +200,7 @@ function inlineNameAt(node: number): number {
   return ((node & SEGMENT_MASK) * RECORD_INTS + NAME) * 4;
 }
 
-/** Indexes are below this: 67 million znodes. */
+/** A tree holds at most so many znodes, 67 million; whoever makes them refuses the next. */
 export const NODES_MAX = 0x400_0000;
 /** No node. */
 export const NONE = -1;

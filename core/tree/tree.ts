@@ -7,6 +7,7 @@ import { ACL_ID, DIGEST, NONE, PATH_AND_DATA_CRC, ROOT } from "./node_store.ts";
 import { encodeUtf8, PathRef, parentEnd } from "./path.ts";
 import { type TreeOptions, TreeView } from "./tree_view.ts";
 
+export { NODES_MAX } from "./node_store.ts";
 export type { NodeKind } from "./owner.ts";
 export { NO_NODE, ROOT, STAT_BYTES, type TreeOptions } from "./tree_view.ts";
 
@@ -151,11 +152,7 @@ export class Tree extends TreeView {
    * below it. Not for the root.
    */
   remove(node: number, bytes: Uint8Array, start: number, end: number): void {
-    for (let c = this.firstChild(node); c !== NONE; c = this.firstChild(node)) {
-      const path = new Uint8Array(this.pathLength(c));
-      this.writePath(c, path, 0);
-      this.remove(c, path, 0, path.length);
-    }
+    while (this.firstChild(node) !== NONE) this.#removeLeafBelow(node);
     for (const tracker of this.#trackers) tracker.removed(node, bytes, start, end);
     if (this.kind(node) === "ephemeral") this.ephemerals.remove(node);
     if (node === this.#system) this.#system = NONE;
@@ -168,6 +165,14 @@ export class Tree extends TreeView {
     this.nodes.unlink(node);
     this.nodes.release(node);
     this.#touched(parent);
+  }
+
+  #removeLeafBelow(node: number): void {
+    let leaf = node;
+    while (this.firstChild(leaf) !== NONE) leaf = this.firstChild(leaf);
+    const path = new Uint8Array(this.pathLength(leaf));
+    this.writePath(leaf, path, 0);
+    this.remove(leaf, path, 0, path.length);
   }
 
   /** From now on tells of every change. */

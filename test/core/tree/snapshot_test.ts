@@ -145,6 +145,24 @@ test("a snapshot taken while transactions are applied is put right by replaying 
   assert.is(digestOf(copy.tree), digestFromScratch(copy.tree));
 });
 
+test("a new parent at the index of a node already written still comes before its child", () => {
+  const h = new History();
+  for (let i = 0; i < 5_000; i++) h.apply(create(`/n${i}`));
+  const source = wholeTree(h.tree);
+  const first = source.next();
+  assert.ok(first);
+  const early = h.node("/n0");
+  h.apply(remove("/n4999"));
+  h.apply(remove("/n0"));
+  h.apply(create("/new"));
+  h.apply(create("/new/child"));
+  assert.is(h.node("/new"), early);
+  const paths = pathsOf([first, ...slicesOf(source)]);
+  assert.ok(paths.includes("/new/child"));
+  assert.ok(paths.indexOf("/new") < paths.indexOf("/new/child"));
+  assert.ok(paths.includes("/new"));
+});
+
 test("changed nodes and deleted paths bring an older copy up to date", () => {
   const h = variedHistory();
   const tracker = new ChangeTracker(h.tree);

@@ -190,7 +190,7 @@ const body: fc.Arbitrary<TxnBody> = fc.oneof(
 );
 const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.record({ session: fc.integer({ min: 1, max: 3 }), body }),
-  { maxLength: 60 },
+  { maxLength: 60, size: "max" },
 );
 
 test("after any transactions the tree is what a map of objects is, its digest too", () => {

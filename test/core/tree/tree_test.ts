@@ -119,6 +119,27 @@ test("the digest leaves out what is below /zookeeper also after /zookeeper was m
   assert.is(digestOf(h.tree), digestFromScratch(h.tree));
 });
 
+test("ephemerals of a session keep their order when the first, a middle and the last one go", () => {
+  const h = new History();
+  const make = (path: string): unknown =>
+    h.apply(create(path, { ephemeral: true }), { session: 1 });
+  const paths = (): string => {
+    let all = "";
+    let n = h.tree.firstEphemeral(0x0100_0000, 1);
+    for (; n !== NO_NODE; n = h.tree.nextEphemeral(n)) all += h.tree.nameOf(n);
+    return all;
+  };
+  for (const path of ["/a", "/b", "/c", "/d"]) make(path);
+  assert.is(paths(), "abcd");
+  for (const path of ["/b", "/d", "/a"]) h.apply(remove(path));
+  make("/e");
+  assert.is(paths(), "ce");
+  for (const path of ["/e", "/c"]) h.apply(remove(path));
+  assert.is(paths(), "");
+  make("/f");
+  assert.is(paths(), "f");
+});
+
 test("descendantCount() counts all below", () => {
   const h = new History();
   for (const path of ["/a", "/a/b", "/a/b/c", "/a/d", "/e"]) h.apply(create(path));
