@@ -113,7 +113,8 @@ export interface Consensus {
   submit(request: WriteRequest): void;
   /**
    * Calls `done` once everything that the leader had committed when it heard of this has been
-   * delivered here. In the order asked; never from within the call.
+   * delivered here, and before any write is delivered that was submitted later. In the order asked;
+   * never from within the call.
    */
   sync(session: SessionId, done: () => void): void;
   /** A global session's client was heard of. */

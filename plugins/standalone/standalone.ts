@@ -215,6 +215,7 @@ export class StandaloneConsensus implements Consensus {
       this.#deliver(batch);
     }
     this.#releaseSyncs();
+    this.#replica?.flush();
   }
 
   #closeBatch(): void {
@@ -231,7 +232,8 @@ export class StandaloneConsensus implements Consensus {
   #deliver(batch: LogBatch): void {
     const replica = this.#replica;
     invariant(replica !== undefined, "a batch is written before start");
-    deliverBatch(replica, batch);
+    // A sync is answered before the writes that were submitted after it.
+    deliverBatch(replica, batch, () => this.#releaseSyncs());
     this.#releaseSyncs();
     replica.flush();
     this.#sinceCheckpoint += batch.count;
@@ -243,7 +245,6 @@ export class StandaloneConsensus implements Consensus {
     while (this.#syncs.length > 0 && (this.#syncs[0]?.after ?? 0) <= applied) {
       this.#syncs.shift()?.done();
     }
-    this.#replica?.flush();
   }
 
   #checkpoint(replica: Replica): void {
@@ -282,11 +283,12 @@ export class StandaloneConsensus implements Consensus {
 
 const NOTHING = new Uint8Array(0);
 
-function deliverBatch(replica: Replica, batch: LogBatch): void {
+function deliverBatch(replica: Replica, batch: LogBatch, beforeEach?: () => void): void {
   const { bytes } = batch;
   let at = 0;
   for (let i = 0; i < batch.count; i++) {
     const end = at + 4 + getInt(bytes, at);
+    beforeEach?.();
     replica.deliver(bytes, at + 4, end);
     at = end;
   }
