@@ -58,7 +58,8 @@ class Run {
   }
 
   signal(name: "SIGTERM" | "SIGINT"): void {
-    this.#child.kill(name);
+    // Not child.kill(): after it Deno reports the signal in place of the exit code.
+    process.kill(this.#child.pid ?? 0, name);
   }
 
   async exitCode(): Promise<unknown> {
