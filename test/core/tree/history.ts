@@ -122,7 +122,7 @@ export function withDigest(txn: Uint8Array, high: number, low: number): Uint8Arr
 }
 
 /** Stands for the cversion that follows the parent's. */
-const BY_PARENT = -2;
+export const BY_PARENT = -2;
 
 /** A persistent create unless `more` says otherwise. */
 export function create(path: string, more: Partial<CreateTxn> = {}): CreateTxn {

@@ -9,6 +9,7 @@ import type { CreateTxn, SubTxn, TxnBody } from "../../../core/tree/txn.ts";
 import { OPCODES } from "../../../core/wire/opcodes.ts";
 import { type Acl, OPEN_ACL, READ_ACL } from "../../../core/wire/records.ts";
 import {
+  BY_PARENT,
   create,
   digestFromScratch,
   digestOf,
@@ -166,7 +167,7 @@ const sub: fc.Arbitrary<SubTxn> = fc.oneof(
     weight: 4,
     arbitrary: fc
       .record({ path, data, acls, ephemeral: fc.boolean() })
-      .map((c) => create(c.path, c)),
+      .map((c) => create(c.path, { ...c, parentCversion: -1 })),
   },
   { weight: 2, arbitrary: path.map(remove) },
   { weight: 2, arbitrary: fc.tuple(path, data, version).map((t) => setData(...t)) },
@@ -276,7 +277,9 @@ function asLeader({ session, body }: Step, tree: Tree): TxnBody {
     if (!model.accepts(txn)) return refused;
     model.apply({ session, body: txn }, 0, 0);
   }
-  return body;
+  const counted = <T extends TxnBody>(txn: T): T =>
+    txn.type === OPCODES.create ? { ...txn, parentCversion: BY_PARENT } : txn;
+  return body.type === OPCODES.multi ? { ...body, txns: body.txns.map(counted) } : counted(body);
 }
 
 function slicesOf(tree: Tree): SnapshotSlice[] {
