@@ -119,7 +119,7 @@ test("the digest leaves out what is below /zookeeper also after /zookeeper was m
   assert.is(digestOf(h.tree), digestFromScratch(h.tree));
 });
 
-test("ephemerals of a session keep their order when the first, a middle and the last one go", () => {
+test("a session's ephemerals keep their order when first, middle and last one go", () => {
   const h = new History();
   const make = (path: string): unknown =>
     h.apply(create(path, { ephemeral: true }), { session: 1 });
