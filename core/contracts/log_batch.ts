@@ -6,8 +6,8 @@ import type { LogBatch } from "./storage.ts";
 const ZXID_OFFSET = 16;
 
 /**
- * The transactions of a batch that lie above `after` and up to `through`: the batch itself when that
- * is all of them, else a view on its bytes, or undefined when there are none.
+ * The transactions of a batch that lie above `after` and up to `through`: the batch itself when
+ * that is all of them, else a view on its bytes, or undefined when there are none.
  *
  * @throws {RangeError} when the bytes are not transactions, each with its length.
  */

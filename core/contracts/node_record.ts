@@ -3,7 +3,7 @@ import { decodeUtf8, getInt } from "../wire/jute.ts";
 /** ACL id and StatPersisted, which follow path and data (PP 1.2). */
 const FIXED_BYTES = 68;
 
-/** Where the parts of one node record of a {@link SnapshotSlice} lie; used again from call to call. */
+/** Where the parts of one node record of a `SnapshotSlice` lie; used again from call to call. */
 export interface NodeRecord {
   /** Offset of the first byte of the path's text. */
   pathStart: number;

@@ -16,8 +16,8 @@ export interface LogBatch {
   /** Transactions in it, 1 or more. */
   readonly count: number;
   /**
-   * For each transaction: int32 length, then that many bytes of TxnHeader, body and TxnDigest, which
-   * are Apache's (PP 2). Never re-encoded on the way to disk or to a peer.
+   * For each transaction: int32 length, then that many bytes of TxnHeader, body and TxnDigest,
+   * which are Apache's (PP 2). Never re-encoded on the way to disk or to a peer.
    */
   readonly bytes: Uint8Array;
 }
@@ -97,7 +97,7 @@ export interface Storage {
   /**
    * Locks the place against a second server, checks it, and cuts a last commit that was torn.
    *
-   * @throws {StorageError} `locked`, `damaged`, `incompatible` (written by another version) or `io`.
+   * @throws {StorageError} `locked`, `damaged`, `io` or `incompatible` (another version's files).
    */
   open(): Promise<StorageState>;
   /** Highest zxid appended or installed and not truncated. */
@@ -109,26 +109,35 @@ export interface Storage {
    * `lastZxid`; `io` or `full`: the log is unusable, the server must stop.
    */
   append(batch: LogBatch): Promise<void>;
-  /** Batches in order, from the first transaction above `after`; the first may be part of a commit. */
+  /**
+   * Batches in order, from the first transaction above `after`; the first may be part of a commit.
+   *
+   * @throws {StorageError} `damaged`, from the iteration.
+   */
   read(after: Zxid): AsyncIterable<LogBatch>;
-  /** Bytes of log between two zxids (above the first, up to the second), for choosing DIFF or SNAP. */
+  /** Bytes of log above one zxid, up to another, for choosing DIFF or SNAP. */
   sizeBetween(after: Zxid, through: Zxid): Promise<number>;
   /**
    * Removes every transaction above `through`, also from the middle of a batch, durably.
    *
-   * @returns false, with nothing removed, when `through` is neither in the log nor the zxid of the
-   * checkpoint: the caller must ask for a snapshot.
+   * @returns false, with nothing removed, when `through` is below the checkpoint, or neither in the
+   * log nor the checkpoint's zxid: the caller must ask for a snapshot.
    */
   truncate(through: Zxid): Promise<boolean>;
   /** Makes the epoch durable; independent of the other one. */
   setAcceptedEpoch(epoch: number): Promise<void>;
   setCurrentEpoch(epoch: number): Promise<void>;
   /**
-   * Brings the stored tree up to date from the changed nodes in `changes`. A crash on the way leaves
-   * the former zxid with some nodes newer, which replay repairs. The last step records the new zxid.
+   * Brings the stored tree up to date from the changed nodes in `changes`. A crash on the way
+   * leaves the former zxid with some nodes newer, which replay repairs. The last step records the
+   * new zxid.
    */
   checkpoint(changes: Snapshot): Promise<void>;
-  /** The stored tree, parents before children; an empty one has zxid `ZXID_ZERO` and no slices. */
+  /**
+   * The stored tree, parents before children; an empty one has zxid `ZXID_ZERO` and no slices.
+   *
+   * @throws {StorageError} `damaged`, from the iteration.
+   */
   load(): Snapshot;
   /**
    * Replaces tree and log by a streamed snapshot and sets the current epoch, in one atomic step at

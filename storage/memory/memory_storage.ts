@@ -16,7 +16,7 @@ import {
 } from "../../core/contracts/storage.ts";
 import { getInt, putInt } from "../../core/wire/jute.ts";
 import type { Acl } from "../../core/wire/records.ts";
-import { formatZxid, type Zxid, ZXID_ZERO } from "../../core/wire/zxid.ts";
+import { formatZxid, ZXID_ZERO, type Zxid } from "../../core/wire/zxid.ts";
 
 const SLICE_NODES = 2_000;
 const NO_ACLS: readonly Acl[] = [];

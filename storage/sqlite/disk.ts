@@ -59,7 +59,7 @@ export interface LogFile {
   sizeBetween(after: Zxid, through: Zxid): Promise<number>;
   append(row: LogRow): Promise<void>;
   change(change: LogChange): Promise<void>;
-  /** Removes some of the oldest rows with keys up to `through`. @returns whether any may be left. */
+  /** Removes some of the oldest rows up to `through`. @returns whether any may be left. */
   drop(through: Zxid): Promise<boolean>;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Storage in two SQLite files: a log that is synced before anything is acknowledged, and the tree
- * as of the last checkpoint, which `sqlite3 tree.db 'SELECT * FROM znode'` shows. See docs/storage.md.
+ * Storage in two SQLite files: a log that is synced before anything is acknowledged, and a tree as
+ * of the last checkpoint, which `sqlite3 tree.db 'SELECT * FROM znode'` shows; see docs/storage.md.
  *
  * ```ts
  * import { sqliteStorage } from "zookit/storage/sqlite";
@@ -8,6 +8,7 @@
  * console.log(sqliteStorage({ path: "zookit-data" }).name); // storage-sqlite
  * ```
  */
+import { METRICS } from "../../core/contracts/metrics.ts";
 import { STORAGE } from "../../core/contracts/storage.ts";
 import type { Plugin } from "../../core/kernel/plugin.ts";
 import { type SqliteOptions, SqliteStorage } from "./sqlite_storage.ts";
@@ -19,7 +20,9 @@ export function sqliteStorage(options: SqliteOptions): Plugin {
   return {
     name: "storage-sqlite",
     provides: [STORAGE],
-    requires: [],
-    register: (container) => container.provide(STORAGE, () => new SqliteStorage(options)),
+    requires: [METRICS],
+    register: (container) => {
+      container.provide(STORAGE, () => new SqliteStorage(options, container.get(METRICS)));
+    },
   };
 }

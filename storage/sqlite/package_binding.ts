@@ -1,7 +1,13 @@
 import type { Database, Statement as Prepared } from "sqlite3";
 import { StorageError } from "../../core/contracts/storage.ts";
-import { type Binding, type Connection, type Row, type Statement, sqliteError, type Value }
-  from "./connection.ts";
+import {
+  type Binding,
+  type Connection,
+  type Row,
+  type Statement,
+  sqliteError,
+  type Value,
+} from "./connection.ts";
 
 type Sqlite3 = typeof import("sqlite3");
 type Failure = (Error & { readonly errno?: number }) | null;

@@ -58,7 +58,9 @@ export function znodeView(): string {
     ["ephemeral_owner", -16, 8],
     ["pzxid", -8, 8],
   ];
-  const columns = fields.map(([name, offset, count]) => `${integerAt(`${offset}`, count)} AS ${name}`);
+  const columns = fields.map(
+    ([name, offset, count]) => `${integerAt(`${offset}`, count)} AS ${name}`,
+  );
   return `CREATE VIEW znode AS SELECT path,
     iif(${dataSize} = -1, NULL, substr(record, 9 + ${pathSize}, ${dataSize})) AS data,
     ${columns.join(",\n    ")} FROM node`;

@@ -13,7 +13,7 @@ import { findWalDamage } from "./wal.ts";
 /** Pages of 4 kB after which SQLite moves the write-ahead log into the file. */
 const LOG_WAL_PAGES = 1_000;
 const TREE_WAL_PAGES = 4_000;
-/** Above this a write-ahead log is cut once it is empty; it grows while an operator holds it open. */
+/** A write-ahead log is cut to this once it is empty; it grows while an operator reads tree.db. */
 const WAL_BYTES_KEPT = 32 << 20;
 /** How long a change of tree.db waits for an operator's command that holds it. */
 const TREE_BUSY_MS = 10_000;
@@ -62,10 +62,12 @@ export class SqliteDisk implements Disk {
       for (const name of [LOG_FILE, TREE_FILE]) {
         requireSound(await findWalDamage(join(this.#path, `${name}-wal`)));
       }
-      this.#tree = new SqliteTree(await this.#connect(binding, TREE_FILE, [
-        `PRAGMA busy_timeout = ${TREE_BUSY_MS}`,
-        `PRAGMA wal_autocheckpoint = ${TREE_WAL_PAGES}`,
-      ]));
+      this.#tree = new SqliteTree(
+        await this.#connect(binding, TREE_FILE, [
+          `PRAGMA busy_timeout = ${TREE_BUSY_MS}`,
+          `PRAGMA wal_autocheckpoint = ${TREE_WAL_PAGES}`,
+        ]),
+      );
       // Nobody but the server looks into the log, which saves it the locks of each commit.
       const log = await this.#connect(binding, LOG_FILE, [
         "PRAGMA locking_mode = EXCLUSIVE",

@@ -21,7 +21,8 @@ const CUT = "DELETE FROM batch WHERE last_zxid > ?1";
 const DROP_ROWS = 64;
 const DROP = `DELETE FROM batch WHERE last_zxid IN (
   SELECT last_zxid FROM batch WHERE last_zxid <= ?1 ORDER BY last_zxid LIMIT ${DROP_ROWS})`;
-const ANY_UP_TO = "SELECT count(*) AS rows FROM (SELECT 1 FROM batch WHERE last_zxid <= ?1 LIMIT 1)";
+const ANY_UP_TO =
+  "SELECT count(*) AS rows FROM (SELECT 1 FROM batch WHERE last_zxid <= ?1 LIMIT 1)";
 const READ_STATE = "SELECT accepted_epoch, current_epoch, install_count, crc FROM state";
 const WRITE_STATE = `INSERT OR REPLACE INTO state
   (id, accepted_epoch, current_epoch, install_count, crc) VALUES (1, ?1, ?2, ?3, ?4)`;
@@ -51,9 +52,10 @@ export class SqliteLog implements LogFile {
   }
 
   async scan(after: Zxid, bytesMax: number): Promise<LogRow[]> {
-    const rows = bytesMax === 0
-      ? await this.#connection.all(FIRST_ABOVE, [after])
-      : await this.#connection.all(SCAN, [after, bytesMax]);
+    const rows =
+      bytesMax === 0
+        ? await this.#connection.all(FIRST_ABOVE, [after])
+        : await this.#connection.all(SCAN, [after, bytesMax]);
     return rows.map(logRow);
   }
 

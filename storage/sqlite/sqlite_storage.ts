@@ -1,3 +1,4 @@
+import type { Metrics } from "../../core/contracts/metrics.ts";
 import { StorageError } from "../../core/contracts/storage.ts";
 import type { Binding } from "./connection.ts";
 import { loadPackageBinding } from "./package_binding.ts";
@@ -20,10 +21,13 @@ export interface SqliteOptions {
 export class SqliteStorage extends StorageEngine {
   readonly #disk: SqliteDisk;
 
-  constructor({ path, sqlite }: SqliteOptions) {
+  constructor({ path, sqlite }: SqliteOptions, metrics?: Metrics) {
     const disk = new SqliteDisk(path, () => loadBinding(sqlite));
     super(disk);
     this.#disk = disk;
+    const help = "bytes of SQLite's write-ahead log";
+    metrics?.gauge("log_wal_bytes", `${help} beside log.db`, () => this.walBytes.log);
+    metrics?.gauge("tree_wal_bytes", `${help} beside tree.db`, () => this.walBytes.tree);
   }
 
   /** Bytes of the write-ahead logs of log.db and tree.db; bounded unless somebody reads tree.db. */

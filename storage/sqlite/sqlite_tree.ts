@@ -96,7 +96,9 @@ export class SqliteTree implements TreeFile {
   }
 
   clearStaged(): Promise<void> {
-    return this.#connection.transact(TABLES.map((name): Statement => [`DELETE FROM staged_${name}`, []]));
+    return this.#connection.transact(
+      TABLES.map((name): Statement => [`DELETE FROM staged_${name}`, []]),
+    );
   }
 
   swap(): Promise<void> {
@@ -120,7 +122,10 @@ function pushNodes(
   const flush = (from: number, to: number, index: readonly number[]): void => {
     if (to === from) return;
     const group = records.subarray(starts[from], starts[to]);
-    statements.push([sql["putMany"]!, [group, `[${index.join()}]`, crcs.subarray(from * 4, to * 4)]]);
+    statements.push([
+      sql["putMany"]!,
+      [group, `[${index.join()}]`, crcs.subarray(from * 4, to * 4)],
+    ]);
   };
   let first = 0;
   let index: number[] = [];

@@ -7,7 +7,7 @@ import {
   type StorageState,
   type StorageTraits,
 } from "../../core/contracts/storage.ts";
-import { formatZxid, type Zxid, ZXID_ZERO } from "../../core/wire/zxid.ts";
+import { formatZxid, ZXID_ZERO, type Zxid } from "../../core/wire/zxid.ts";
 import type { Disk, LogRow, LogState } from "./disk.ts";
 import { findRowDamage, logRowCrc, logStateCrc, requireSound } from "./log_check.ts";
 import { StoredTree } from "./stored_tree.ts";
@@ -244,9 +244,10 @@ export class StorageEngine implements Storage {
 
   /** After a failed change nobody knows what is on disk: only a restart may look. */
   #fail(error: unknown): StorageError {
-    const failure = error instanceof StorageError
-      ? error
-      : new StorageError("io", "the log could not be written", { cause: error });
+    const failure =
+      error instanceof StorageError
+        ? error
+        : new StorageError("io", "the log could not be written", { cause: error });
     if (this.#failure === undefined) this.#failure = failure;
     return failure;
   }

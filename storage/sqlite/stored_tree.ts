@@ -9,7 +9,7 @@ import {
 } from "../../core/contracts/storage.ts";
 import { getInt, JuteReader, JuteWriter, putInt } from "../../core/wire/jute.ts";
 import { readAcls, readSessionId, writeSessionId } from "../../core/wire/records.ts";
-import { formatZxid, type Zxid, ZXID_ZERO } from "../../core/wire/zxid.ts";
+import { formatZxid, ZXID_ZERO, type Zxid } from "../../core/wire/zxid.ts";
 import type { Area, Disk, NodePage, NodeRows, PartRow, TreeFile, TreeState } from "./disk.ts";
 import { partCrc, requireSound, treeStateCrc } from "./log_check.ts";
 import { StoredAcls } from "./stored_acls.ts";

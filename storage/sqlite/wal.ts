@@ -8,9 +8,9 @@ const MAGIC = 0x377f0682;
 type Sums = readonly [number, number];
 
 /**
- * Looks for damage in a write-ahead log before SQLite reads it: SQLite ends at the first frame that
- * does not match its checksum, without a word. Every commit is synced before the next one begins, so
- * a crash can spoil the last commit only. A bad frame with a whole later commit behind it is damage.
+ * Looks for damage in a write-ahead log before SQLite reads it: SQLite ends at the first frame
+ * that does not match its checksum, without a word. Every commit is synced before the next one
+ * begins, so a crash can spoil the last commit only. A bad frame before a later commit is damage.
  * Format: "WAL File Format" on sqlite.org.
  *
  * @returns what is wrong, undefined when nothing is, or when there is no such file.
@@ -22,8 +22,10 @@ export async function findWalDamage(path: string): Promise<string | undefined> {
   const isLittle = view.getUint32(0) === MAGIC;
   const pageSize = view.getUint32(8) || 65_536;
   const headerSums = sum(view, 0, 24, [0, 0], isLittle);
-  const isHeaderSound = (isLittle || view.getUint32(0) === MAGIC + 1) &&
-    headerSums[0] === view.getUint32(24) && headerSums[1] === view.getUint32(28);
+  const isHeaderSound =
+    (isLittle || view.getUint32(0) === MAGIC + 1) &&
+    headerSums[0] === view.getUint32(24) &&
+    headerSums[1] === view.getUint32(28);
   if (!isHeaderSound) return `the header of ${path} does not match its checksum`;
   const bad = findBadFrame(view, pageSize, headerSums, isLittle);
   return bad === undefined ? undefined : `${path} is damaged at byte ${bad}, before later commits`;
@@ -46,7 +48,8 @@ function findBadFrame(
   let hasEnded = false;
   for (let at = HEADER_BYTES; at + frameBytes <= view.byteLength; at += frameBytes) {
     // Frames of an earlier use of the file have other salts; they end the log.
-    const isCurrent = view.getUint32(at + 8) === view.getUint32(16) &&
+    const isCurrent =
+      view.getUint32(at + 8) === view.getUint32(16) &&
       view.getUint32(at + 12) === view.getUint32(20);
     const own: Sums = [view.getUint32(at + 16), view.getUint32(at + 20)];
     const after = (before: Sums): Sums => {

@@ -1,8 +1,14 @@
 import { isBuiltin } from "node:module";
 import { Worker } from "node:worker_threads";
 import { StorageError } from "../../core/contracts/storage.ts";
-import { type Binding, type Connection, type Row, type Statement, sqliteError, type Value }
-  from "./connection.ts";
+import {
+  type Binding,
+  type Connection,
+  type Row,
+  type Statement,
+  sqliteError,
+  type Value,
+} from "./connection.ts";
 
 /** What a worker is asked. */
 export type WorkerRequest =

@@ -1,8 +1,19 @@
 import assert from "node:assert/strict";
 import { type LogBatch, type Storage, StorageError } from "../../core/contracts/storage.ts";
 import { SessionId } from "../../core/wire/session_id.ts";
-import { makeZxid, type Zxid } from "../../core/wire/zxid.ts";
-import { batchOf, readSnapshot, sliceOf, snapshotOf, zxidsOf } from "./storage_data.ts";
+import type { Zxid } from "../../core/wire/zxid.ts";
+import {
+  batchOf,
+  EPOCH_2,
+  fill,
+  readAll,
+  readSnapshot,
+  sliceOf,
+  snapshotOf,
+  utf8,
+  zxidsOf,
+} from "./storage_data.ts";
+import { type Check, testInstall, testTree } from "./storage_tree.ts";
 
 /** What the suite needs to know of an implementation. */
 export interface StorageFixture {
@@ -40,26 +51,6 @@ export function testStorage({ test, make, remake }: StorageFixture): void {
   if (remake !== undefined) testDurability(test, make, remake);
 }
 
-type Check = (name: string, run: (storage: Storage) => Promise<void>) => void;
-
-const EPOCH_2 = makeZxid(2, 0);
-
-async function readAll(storage: Storage, after: Zxid): Promise<Zxid[]> {
-  const zxids: Zxid[] = [];
-  for await (const batch of storage.read(after)) {
-    const part = zxidsOf(batch);
-    assert.equal(batch.count, part.length);
-    assert.equal(batch.firstZxid, part[0]);
-    assert.equal(batch.lastZxid, part.at(-1));
-    zxids.push(...part);
-  }
-  return zxids;
-}
-
-async function fill(storage: Storage, ...batches: readonly LogBatch[]): Promise<void> {
-  for (const batch of batches) await storage.append(batch);
-}
-
 function testLog(check: Check): void {
   check("open() finds an empty place empty", async (storage) => {
     assert.equal(storage.lastZxid, 0);
@@ -76,8 +67,10 @@ function testLog(check: Check): void {
     assert.equal(storage.lastZxid, EPOCH_2 + 1);
     const read: LogBatch[] = [];
     for await (const batch of storage.read(0)) read.push(batch);
-    assert.deepEqual(read.map((batch) => Buffer.from(batch.bytes).toString("hex")),
-      batches.map((batch) => Buffer.from(batch.bytes).toString("hex")));
+    assert.deepEqual(
+      read.map((batch) => Buffer.from(batch.bytes).toString("hex")),
+      batches.map((batch) => Buffer.from(batch.bytes).toString("hex")),
+    );
   });
 
   check("append() refuses a zxid that does not ascend, and writes nothing", async (storage) => {
@@ -188,150 +181,6 @@ function testTruncation(check: Check): void {
   });
 }
 
-const text = (value: string): Uint8Array => new TextEncoder().encode(value);
-const acl = (id: string): { perms: number; scheme: string; id: string }[] => [
-  { perms: 31, scheme: "digest", id },
-];
-
-function testTree(check: Check): void {
-  check("load() gives what checkpoint() took, parents first", async (storage) => {
-    await storage.append(batchOf([1, 2]));
-    const nodes = ["/", "/a-b", "/a", "/a/b", "/a/b/ä€😀"].map((path) => ({ path }));
-    const sessions = [{ id: new SessionId(-5, 7), timeoutMs: 30_000 }];
-    await storage.checkpoint(snapshotOf(2, sliceOf(nodes, { sessions })));
-    const read = await readSnapshot(storage.load());
-    assert.equal(read.zxid, 2);
-    assert.deepEqual(read.sessions, [`${sessions[0]!.id} 30000`]);
-    const order = read.nodes.map((node) => node.slice(0, node.indexOf("=")));
-    assert.deepEqual([...order].sort(), ["", "/a", "/a-b", "/a/b", "/a/b/ä€😀"]);
-    for (const [parent, child] of [["", "/a"], ["/a", "/a/b"], ["/a/b", "/a/b/ä€😀"]]) {
-      assert.ok(order.indexOf(parent!) < order.indexOf(child!));
-    }
-  });
-
-  check("checkpoint() tells null from empty, and takes a megabyte", async (storage) => {
-    const big = "x".repeat(1 << 20);
-    const nodes = [
-      { path: "/" },
-      { path: "/empty", data: text("") },
-      { path: "/big", data: text(big), mzxid: EPOCH_2 },
-    ];
-    await storage.checkpoint(snapshotOf(1, sliceOf(nodes)));
-    const read = await readSnapshot(storage.load());
-    assert.deepEqual([...read.nodes].sort(), ["/big=" + big + `@${EPOCH_2}`, "/empty=@0", "=null@0"]);
-  });
-
-  check("checkpoint() replaces, adds and deletes, in slices", async (storage) => {
-    const first = sliceOf([{ path: "/" }, { path: "/a" }, { path: "/b" }, { path: "/b/c" }]);
-    await storage.checkpoint(snapshotOf(1, first));
-    await storage.checkpoint(snapshotOf(2,
-      sliceOf([{ path: "/a", data: text("1") }], { deleted: ["/b/c", "/b", "/never"] }),
-      sliceOf([{ path: "/a", data: text("2") }, { path: "/d" }], { deleted: ["/d"] }),
-    ));
-    const read = await readSnapshot(storage.load());
-    assert.deepEqual([...read.nodes].sort(), ["/a=2@0", "/d=null@0", "=null@0"]);
-    assert.deepEqual(await storage.damage(), []);
-  });
-
-  check("checkpoint() with nothing changed moves the zxid", async (storage) => {
-    await storage.append(batchOf([1, 2]));
-    await storage.checkpoint(snapshotOf(1, sliceOf([{ path: "/" }])));
-    await storage.checkpoint(snapshotOf(2));
-    assert.deepEqual(await readSnapshot(storage.load()),
-      { zxid: 2, sessions: [], nodes: ["=null@0"] });
-  });
-
-  check("checkpoint() keeps sessions that it is not given, and forgets closed ones", async (storage) => {
-    const sessions = [{ id: new SessionId(1, 1), timeoutMs: 1 }, { id: new SessionId(1, 2), timeoutMs: 2 }];
-    await storage.checkpoint(snapshotOf(1, sliceOf([{ path: "/" }], { sessions })));
-    await storage.checkpoint(snapshotOf(2, sliceOf([{ path: "/a" }])));
-    assert.equal((await readSnapshot(storage.load())).sessions.length, 2);
-    await storage.checkpoint(snapshotOf(3, sliceOf([], { sessions: sessions.slice(1) })));
-    assert.deepEqual((await readSnapshot(storage.load())).sessions, [`${sessions[1]!.id} 2`]);
-  });
-
-  check("ACL ids are the snapshot's own: two checkpoints may use one for two lists", async (storage) => {
-    const first = sliceOf(
-      [{ path: "/" }, { path: "/a", aclId: 1 }, { path: "/b", aclId: 2 }],
-      { acls: [{ id: 1, acls: acl("one") }, { id: 2, acls: acl("two") }] },
-    );
-    await storage.checkpoint(snapshotOf(1, first));
-    const second = sliceOf(
-      [{ path: "/b", aclId: 1 }, { path: "/c", aclId: 2 }],
-      { acls: [{ id: 1, acls: acl("three") }, { id: 2, acls: acl("one") }] },
-    );
-    await storage.checkpoint(snapshotOf(2, second));
-    const read = await readSnapshot(storage.load());
-    assert.deepEqual(read.nodes.slice(1), ["/a=null@0!one", "/b=null@0!three", "/c=null@0!one"]);
-  });
-
-  check("append() and trim() go on while a checkpoint is under way", async (storage) => {
-    await fill(storage, batchOf([1]), batchOf([2]));
-    async function* slices() {
-      yield sliceOf([{ path: "/" }]);
-      await storage.append(batchOf([3]));
-      assert.equal(await storage.trim(2), 0);
-      yield sliceOf([{ path: "/a" }]);
-    }
-    await storage.checkpoint({ zxid: 2, slices: slices() });
-    assert.equal(await storage.trim(2), 2);
-    assert.deepEqual(await readAll(storage, 2), [3]);
-  });
-}
-
-function testInstall(check: Check): void {
-  check("install() replaces tree and log and sets the epoch", async (storage) => {
-    await fill(storage, batchOf([1, 2]));
-    await storage.checkpoint(snapshotOf(1, sliceOf(
-      [{ path: "/" }, { path: "/old", aclId: 1 }],
-      { acls: [{ id: 1, acls: acl("old") }] },
-    )));
-    const whole = snapshotOf(EPOCH_2 + 5,
-      sliceOf([{ path: "/" }], { sessions: [{ id: new SessionId(2, 3), timeoutMs: 9 }] }),
-      sliceOf([{ path: "/new", aclId: 1 }], { acls: [{ id: 1, acls: acl("new") }] }),
-    );
-    await storage.install(whole, 2);
-    assert.equal(storage.lastZxid, EPOCH_2 + 5);
-    assert.deepEqual(await readSnapshot(storage.load()), {
-      zxid: EPOCH_2 + 5,
-      sessions: ["0x200000003 9"],
-      nodes: ["=null@0", "/new=null@0!new"],
-    });
-    assert.deepEqual(await readAll(storage, 0), []);
-    await assert.rejects(storage.append(batchOf([3])), { kind: "out-of-order" });
-    await storage.append(batchOf([EPOCH_2 + 6]));
-    assert.deepEqual(await readAll(storage, EPOCH_2 + 5), [EPOCH_2 + 6]);
-    assert.equal(await storage.truncate(EPOCH_2 + 5), true);
-    assert.deepEqual(await storage.damage(), []);
-  });
-
-  check("install() may go back, twice, and be followed by a checkpoint", async (storage) => {
-    await fill(storage, batchOf([EPOCH_2 + 1, EPOCH_2 + 9]));
-    for (const path of ["/x", "/y"]) {
-      await storage.install(snapshotOf(EPOCH_2 + 3, sliceOf([{ path: "/" }, { path }])), 3);
-    }
-    await storage.append(batchOf([EPOCH_2 + 4]));
-    await storage.checkpoint(snapshotOf(EPOCH_2 + 4, sliceOf([{ path: "/z" }])));
-    const read = await readSnapshot(storage.load());
-    assert.deepEqual(read.nodes, ["=null@0", "/y=null@0", "/z=null@0"]);
-    assert.equal(read.zxid, EPOCH_2 + 4);
-  });
-
-  check("install() leaves everything as it was when its source fails", async (storage) => {
-    await storage.append(batchOf([1, 2]));
-    await storage.checkpoint(snapshotOf(1, sliceOf([{ path: "/" }, { path: "/kept" }])));
-    async function* slices() {
-      yield sliceOf([{ path: "/" }]);
-      throw new Error("the leader is gone");
-    }
-    await assert.rejects(storage.install({ zxid: 9, slices: slices() }, 2), /the leader is gone/);
-    assert.equal(storage.lastZxid, 2);
-    assert.deepEqual((await readSnapshot(storage.load())).nodes, ["=null@0", "/kept=null@0"]);
-    await storage.append(batchOf([3]));
-    assert.deepEqual(await readAll(storage, 0), [1, 2, 3]);
-  });
-}
-
 function testClosing(test: StorageFixture["test"], make: StorageFixture["make"]): void {
   test("every method fails with `closed` after close(), which may be called twice", async () => {
     const storage = await make();
@@ -379,14 +228,21 @@ function testDurability(
     await storage.setAcceptedEpoch(7);
     await storage.setCurrentEpoch(6);
     const sessions = [{ id: new SessionId(3, 4), timeoutMs: 4000 }];
-    const slice = sliceOf([{ path: "/", data: text("r") }, { path: "/a" }], { sessions });
+    const slice = sliceOf([{ path: "/", data: utf8("r") }, { path: "/a" }], { sessions });
     await storage.checkpoint(snapshotOf(2, slice));
     const again = await remake(storage);
-    assert.deepEqual(await again.open(),
-      { lastZxid: EPOCH_2 + 2, checkpointZxid: 2, acceptedEpoch: 7, currentEpoch: 6 });
+    assert.deepEqual(await again.open(), {
+      lastZxid: EPOCH_2 + 2,
+      checkpointZxid: 2,
+      acceptedEpoch: 7,
+      currentEpoch: 6,
+    });
     assert.deepEqual(await readAll(again, 2), [3, EPOCH_2 + 1, EPOCH_2 + 2]);
-    assert.deepEqual(await readSnapshot(again.load()),
-      { zxid: 2, sessions: ["0x300000004 4000"], nodes: ["=r@0", "/a=null@0"] });
+    assert.deepEqual(await readSnapshot(again.load()), {
+      zxid: 2,
+      sessions: ["0x300000004 4000"],
+      nodes: ["=r@0", "/a=null@0"],
+    });
     return again;
   });
 
@@ -405,8 +261,12 @@ function testDurability(
     await storage.append(batchOf([EPOCH_2 + 9]));
     await storage.install(snapshotOf(5, sliceOf([{ path: "/" }, { path: "/n" }])), 3);
     let again = await remake(storage);
-    assert.deepEqual(await again.open(),
-      { lastZxid: 5, checkpointZxid: 5, acceptedEpoch: 0, currentEpoch: 3 });
+    assert.deepEqual(await again.open(), {
+      lastZxid: 5,
+      checkpointZxid: 5,
+      acceptedEpoch: 0,
+      currentEpoch: 3,
+    });
     await again.append(batchOf([6]));
     again = await remake(again);
     assert.equal((await again.open()).lastZxid, 6);
@@ -414,22 +274,29 @@ function testDurability(
     return again;
   });
 
-  check("a crash in a checkpoint leaves the former zxid, and a later one succeeds", async (storage) => {
-    await fill(storage, batchOf([1]), batchOf([2]));
-    await storage.checkpoint(snapshotOf(1, sliceOf([{ path: "/" }, { path: "/a", mzxid: 1 }])));
-    let again = storage;
-    async function* slices() {
-      yield sliceOf([{ path: "/a", mzxid: 2 }, { path: "/b" }]);
-      again = await remake(storage);
-    }
-    await assert.rejects(storage.checkpoint({ zxid: 2, slices: slices() }));
-    const { checkpointZxid, lastZxid } = await again.open();
-    assert.deepEqual([checkpointZxid, lastZxid], [1, 2]);
-    assert.deepEqual((await readSnapshot(again.load())).nodes, ["=null@0", "/a=null@2", "/b=null@0"]);
-    await again.checkpoint(snapshotOf(2, sliceOf([], { deleted: ["/b"] })));
-    assert.deepEqual((await readSnapshot(again.load())).nodes, ["=null@0", "/a=null@2"]);
-    return again;
-  });
+  check(
+    "a crash in a checkpoint leaves the former zxid, and a later one succeeds",
+    async (storage) => {
+      await fill(storage, batchOf([1]), batchOf([2]));
+      await storage.checkpoint(snapshotOf(1, sliceOf([{ path: "/" }, { path: "/a", mzxid: 1 }])));
+      let again = storage;
+      async function* slices() {
+        yield sliceOf([{ path: "/a", mzxid: 2 }, { path: "/b" }]);
+        again = await remake(storage);
+      }
+      await assert.rejects(storage.checkpoint({ zxid: 2, slices: slices() }));
+      const { checkpointZxid, lastZxid } = await again.open();
+      assert.deepEqual([checkpointZxid, lastZxid], [1, 2]);
+      assert.deepEqual((await readSnapshot(again.load())).nodes, [
+        "=null@0",
+        "/a=null@2",
+        "/b=null@0",
+      ]);
+      await again.checkpoint(snapshotOf(2, sliceOf([], { deleted: ["/b"] })));
+      assert.deepEqual((await readSnapshot(again.load())).nodes, ["=null@0", "/a=null@2"]);
+      return again;
+    },
+  );
 
   check("a trimmed log opens again", async (storage) => {
     await fill(storage, batchOf([1]), batchOf([2]), batchOf([3]));

@@ -1,17 +1,27 @@
 /** Builders for what a storage is given: transactions, batches, node records, snapshots. */
+import assert from "node:assert/strict";
 import type {
   AclRecord,
   LogBatch,
   SessionRecord,
   Snapshot,
   SnapshotSlice,
+  Storage,
 } from "../../core/contracts/storage.ts";
 import { JuteReader, JuteWriter } from "../../core/wire/jute.ts";
-import type { Zxid } from "../../core/wire/zxid.ts";
+import { makeZxid, type Zxid } from "../../core/wire/zxid.ts";
 
 const SET_DATA = 5;
 
-/** A batch of one transaction for each zxid, with TxnHeader and a body of `bodySize` bytes (PP 2). */
+/** Where epoch 2 begins; no transaction has this zxid. */
+export const EPOCH_2: Zxid = makeZxid(2, 0);
+
+/** A text as the data of a znode. */
+export function utf8(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+/** A batch of one transaction for each zxid: TxnHeader and `bodySize` bytes of body (PP 2). */
 export function batchOf(zxids: readonly Zxid[], bodySize = 20): LogBatch {
   const writer = new JuteWriter();
   for (const zxid of zxids) {
@@ -41,7 +51,7 @@ export function zxidsOf(batch: LogBatch): Zxid[] {
   return zxids;
 }
 
-/** What a test says of a znode; its Stat has `mzxid` in the field of that name and zeros elsewhere. */
+/** What a test says of a znode; its Stat has `mzxid` and zeros elsewhere. */
 export interface NodeData {
   /** `"/"` is the root. */
   readonly path: string;
@@ -110,4 +120,22 @@ export async function readSnapshot(snapshot: Snapshot): Promise<ReadSnapshot> {
     if (reader.remaining > 0) throw new Error("nodeCount is too small");
   }
   return { zxid: snapshot.zxid, sessions, nodes };
+}
+
+/** The zxids that `read(after)` gives; checks what each batch says of itself. */
+export async function readAll(storage: Storage, after: Zxid): Promise<Zxid[]> {
+  const zxids: Zxid[] = [];
+  for await (const batch of storage.read(after)) {
+    const part = zxidsOf(batch);
+    assert.equal(batch.count, part.length);
+    assert.equal(batch.firstZxid, part[0]);
+    assert.equal(batch.lastZxid, part.at(-1));
+    zxids.push(...part);
+  }
+  return zxids;
+}
+
+/** Appends them one after the other. */
+export async function fill(storage: Storage, ...batches: readonly LogBatch[]): Promise<void> {
+  for (const batch of batches) await storage.append(batch);
 }

@@ -35,9 +35,9 @@ export class SimulatedMedium {
 }
 
 /**
- * A disk in memory. A change reaches the medium in a later turn, as a sync would. At the change with
- * the number `crashAt` the power fails: that change is on the medium or not, and neither it nor
- * anything later is ever answered.
+ * A disk in memory. A change reaches the medium in a later turn, as a sync would. At the change
+ * with the number `crash.at` the power fails: that change is on the medium or not, and neither it
+ * nor anything later is ever answered.
  */
 export class SimulatedDisk implements Disk {
   readonly log: LogFile;
@@ -178,7 +178,8 @@ class SimulatedTree implements TreeFile {
 
   async scan(area: Area, after: string, countMax: number): Promise<NodePage> {
     const { nodes } = this.#medium.trees[area];
-    const byBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
+    const byBytes = (a: string, b: string): number =>
+      Buffer.compare(Buffer.from(a), Buffer.from(b));
     const paths = [...nodes.keys()].sort(byBytes).filter((path) => byBytes(path, after) > 0);
     const page = paths.slice(0, countMax);
     return {

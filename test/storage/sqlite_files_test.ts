@@ -10,7 +10,10 @@ import { SqliteFixture } from "./sqlite_fixture.ts";
 const fixture = new SqliteFixture();
 
 async function kindOf(outcome: Promise<unknown>): Promise<string> {
-  return outcome.then(() => "fine", (error: { kind?: string }) => error.kind ?? String(error));
+  return outcome.then(
+    () => "fine",
+    (error: { kind?: string }) => error.kind ?? String(error),
+  );
 }
 
 function flipBit(file: string, at: number): void {
@@ -173,7 +176,10 @@ test("an operator queries znodes by path while the server runs", async () => {
     query("SELECT * FROM znode WHERE path = '/config/ä'"),
     "/config/ä|blue|-1|4294967297|4294967298|1700000000000|1700000000001|3|4|-5|-2|4294967299\n",
   );
-  assert.is(query("SELECT path, data IS NULL FROM znode WHERE path < '/config/'"), "/|1\n/config|1\n");
+  assert.is(
+    query("SELECT path, data IS NULL FROM znode WHERE path < '/config/'"),
+    "/|1\n/config|1\n",
+  );
   assert.match(query("EXPLAIN QUERY PLAN SELECT data FROM znode WHERE path = '/x'"), "path=?");
   await storage.append(batchOf([10]));
   await storage.close();

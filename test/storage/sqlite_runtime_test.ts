@@ -10,7 +10,10 @@ if (HAS_RUNTIME_SQLITE) {
 } else {
   test("open() says that this runtime has no SQLite of its own", async () => {
     const storage = await fixture.make();
-    const message = await storage.open().then(() => "opened", (error: Error) => error.message);
+    const message = await storage.open().then(
+      () => "opened",
+      (error: Error) => error.message,
+    );
     assert.match(message, /npm install sqlite3/);
   });
 }

@@ -4,7 +4,13 @@ import type { Snapshot, Storage } from "../../core/contracts/storage.ts";
 import { makeZxid, type Zxid } from "../../core/wire/zxid.ts";
 import { StorageEngine } from "../../storage/sqlite/storage_engine.ts";
 import { testStorage } from "../conformance/storage.ts";
-import { batchOf, readSnapshot, sliceOf, snapshotOf, zxidsOf } from "../conformance/storage_data.ts";
+import {
+  batchOf,
+  readSnapshot,
+  sliceOf,
+  snapshotOf,
+  zxidsOf,
+} from "../conformance/storage_data.ts";
 import { SimulatedDisk, SimulatedMedium } from "./simulated_disk.ts";
 
 interface Running {
@@ -79,13 +85,17 @@ function step(model: Model, random: (below: number) => number): [Model, (s: Stor
   const slices = Object.keys(changed).map((path) => sliceOf([{ path, mzxid: value }]));
   if (!isInstall) {
     const log = model.log.filter((zxid) => zxid > last);
-    return [{ ...model, tree, log, treeZxid: last },
-      (s) => s.checkpoint(snapshotOf(last, ...slices))];
+    return [
+      { ...model, tree, log, treeZxid: last },
+      (s) => s.checkpoint(snapshotOf(last, ...slices)),
+    ];
   }
   const epochs = [model.epochs[0], random(1_000)] as const;
   const zxid = last + random(3);
-  return [{ log: [], epochs, treeZxid: zxid, tree },
-    (s) => s.install(snapshotOf(zxid, ...slices), epochs[1])];
+  return [
+    { log: [], epochs, treeZxid: zxid, tree },
+    (s) => s.install(snapshotOf(zxid, ...slices), epochs[1]),
+  ];
 }
 
 async function observe(storage: Storage): Promise<Model> {
@@ -110,8 +120,8 @@ function isBetween(found: Model, before: Model, after: Model): boolean {
   // A checkpoint cut short: the former zxid, some nodes newer.
   const rest = JSON.stringify([found.log, found.epochs, found.treeZxid]);
   if (rest !== JSON.stringify([before.log, before.epochs, before.treeZxid])) return false;
-  return Object.keys({ ...found.tree, ...before.tree }).every(
-    (name) => [before.tree[name], after.tree[name]].includes(found.tree[name]),
+  return Object.keys({ ...found.tree, ...before.tree }).every((name) =>
+    [before.tree[name], after.tree[name]].includes(found.tree[name]),
   );
 }
 
@@ -160,11 +170,20 @@ test("a flipped bit in a batch is damage, at the end of the log and within", asy
     const medium = new SimulatedMedium();
     const storage = makeOn(medium);
     await storage.open();
-    for (const zxids of [[1, 2], [3, 4]]) await storage.append(batchOf(zxids));
+    for (const zxids of [
+      [1, 2],
+      [3, 4],
+    ])
+      await storage.append(batchOf(zxids));
     medium.batches.get(key)!.bytes[50]! ^= 4;
     assert.equal((await storage.damage()).length, 1);
     await storage.close();
-    const found = await makeOn(medium).open().then(() => "opened", (error) => error.kind);
+    const found = await makeOn(medium)
+      .open()
+      .then(
+        () => "opened",
+        (error) => error.kind,
+      );
     assert.is(found, key === 4 ? "damaged" : "opened");
   }
 });
@@ -214,7 +233,12 @@ test("open() refuses a log without its tree, and a tree without its log", async 
     if (lost === "tree") medium.trees.live.state = undefined;
     else medium.logState = undefined;
     if (lost === "log") medium.batches.clear();
-    const kind = await makeOn(medium).open().then(() => "opened", (error) => error.kind);
+    const kind = await makeOn(medium)
+      .open()
+      .then(
+        () => "opened",
+        (error) => error.kind,
+      );
     assert.is(kind, "damaged", lost);
   }
 });
