@@ -183,7 +183,7 @@ export class ZooKeeperClient extends ClientRequests implements AsyncDisposable {
   /**
    * The data of a znode, now and whenever they are set; null while it is missing. States that
    * follow each other faster than they can be read are left out; the last one never is, and none
-   * comes after a newer one. Completes with {@link close}; fails with `SessionExpired` or a refusal.
+   * comes after a newer one. Completes with {@link close}; fails with the session or a refusal.
    */
   data$(path: string): Observable<DataResult | null> {
     return liveData(this.#live, path);

@@ -10,7 +10,7 @@
  * ```
  */
 
-import { type ClientOptions, ZooKeeperClient } from "../../client/mod.ts";
+import { type ClientOptions, type ErrorName, ZkError, ZooKeeperClient } from "../../client/mod.ts";
 import type { Cancel, Clock } from "../../core/contracts/clock.ts";
 import type { ByteSink, Connection, Dialer } from "../../core/contracts/transport.ts";
 import { FrameCutter } from "../../core/wire/frame.ts";
@@ -362,4 +362,20 @@ export function childrenBody(names: readonly string[], stat: Stat): (writer: Jut
     writer.strings(names);
     writeStat(writer, stat);
   };
+}
+
+/** The kind of error that a promise rejects with. */
+export async function kindOf(promise: Promise<unknown>): Promise<ErrorName | string> {
+  try {
+    await promise;
+    return "no error";
+  } catch (error) {
+    return error instanceof ZkError ? error.kind : String(error);
+  }
+}
+
+/** Closes a client that has no connection; nothing of it stays behind. */
+export async function closing(zk: ZooKeeperClient, server: ScriptedServer): Promise<void> {
+  await zk.close();
+  if (server.clock.timerCount > 0) throw new Error("a timer was left behind");
 }

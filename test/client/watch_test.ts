@@ -58,7 +58,7 @@ test("one-shot watches fire once, for what they were set on", async () => {
   await closeBoth(zk, line);
 });
 
-test("a read that was refused leaves no watch, and a listener that throws harms nobody", async () => {
+test("a refused read leaves no watch, and a listener that throws harms nobody", async () => {
   const { zk, line } = await connected();
   const events: string[] = [];
   const refused = zk.getData("/a", { watch: () => events.push("refused") });
@@ -80,7 +80,7 @@ test("a read that was refused leaves no watch, and a listener that throws harms 
   await closeBoth(zk, line);
 });
 
-test("a new connection gets all watches, relative to the last zxid, before requests", async () => {
+test("a new connection gets all watches before requests, with the last zxid", async () => {
   const { zk, server, line } = await connected({ chroot: "/app" });
   const watch = (): void => {};
   const reads = [
@@ -114,7 +114,7 @@ test("a new connection gets all watches, relative to the last zxid, before reque
   await closeBoth(zk, again);
 });
 
-test("without persistent watches the older setWatches is sent, in frames of bounded size", async () => {
+test("without persistent watches setWatches is sent, in bounded frames", async () => {
   const { zk, server, line } = await connected();
   const name = "n".repeat(1_000);
   const reads = Array.from({ length: 100 }, (_, i) =>
@@ -153,7 +153,7 @@ test("the end of the session tells one-shot watches that they are lost", async (
   assert.equal(events, ["lost"]);
 });
 
-test("a path watched in both modes is watched recursively, and still tells of children", async () => {
+test("a path watched in both modes still tells of children", async () => {
   const { zk, line } = await connected();
   const events: string[] = [];
   const ok = async () => {
