@@ -7,7 +7,8 @@ export interface Counter {
 
 /** Count, sum, least and greatest of what was observed since the last reset. */
 export interface Summary {
-  observe(value: number): void;
+  /** Notes `value`, `times` times (default once). */
+  observe(value: number, times?: number): void;
   readonly count: number;
   readonly sum: number;
   /** 0 before the first observation. */

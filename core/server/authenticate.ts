@@ -36,6 +36,24 @@ export function authenticate(
   connection.ids = [...connection.ids, ...gained.filter(isNew)];
 }
 
+/**
+ * Executes the SASL packet in `bytes[start..end)` as a server does on which no SASL is configured:
+ * a null token, and nothing changes (CP 7).
+ */
+export function answerSasl(
+  context: ServerContext,
+  connection: ClientConnection,
+  bytes: Uint8Array,
+  start: number,
+): void {
+  const [xid, type] = [getInt(bytes, start), getInt(bytes, start + 4)];
+  const out = context.output.open(connection);
+  const at = beginReply(out, xid, 0);
+  out.buffer(null);
+  endReply(out, at, undefined);
+  connection.answered(type, xid, out.length - at);
+}
+
 function identities(
   context: ServerContext,
   connection: ClientConnection,

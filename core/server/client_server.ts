@@ -13,7 +13,7 @@ import { SessionFeed } from "../watch/state.ts";
 import { getInt, putInt } from "../wire/jute.ts";
 import { OPCODES } from "../wire/opcodes.ts";
 import { NO_SESSION, type SessionId } from "../wire/session_id.ts";
-import { authenticate } from "./authenticate.ts";
+import { answerSasl, authenticate } from "./authenticate.ts";
 import { ClientConnection } from "./connection.ts";
 import type { ServerContext } from "./context.ts";
 import { FirstBytesSink } from "./first_bytes.ts";
@@ -62,8 +62,8 @@ export class ClientServer implements ServerContext {
   readonly replica: ServerReplica;
   /** Connections whose frames are read; those of four-letter words are in {@link claimed}. */
   readonly connections: Set<ClientConnection> = new Set();
-  /** Connections that something else than frames took. */
-  readonly claimed: Set<Connection> = new Set();
+  /** Connections that something else than frames took, and when, in monotonic ms. */
+  readonly claimed: Map<Connection, number> = new Map();
   #firstBytes: readonly FirstBytes[] = [];
   readonly #reads: Reads;
   readonly #throttled = new Set<ClientConnection>();
@@ -123,7 +123,7 @@ export class ClientServer implements ServerContext {
     this.#ticking?.();
     this.output.flush();
     this.disconnectAll();
-    for (const connection of [...this.claimed]) connection.destroy();
+    for (const connection of [...this.claimed.keys()]) connection.destroy();
     this.#delivery.complete();
   }
 
@@ -151,8 +151,9 @@ export class ClientServer implements ServerContext {
     return new FirstBytesSink(connection, this.#firstBytes, {
       claimed: () => {
         this.connections.delete(connection);
-        this.claimed.add(transport);
+        this.claimed.set(transport, this.clock.now());
         this.statistics.packetsReceived += 1;
+        this.statistics.packetsSent += 1;
       },
       closed: () => {
         this.claimed.delete(transport);
@@ -185,6 +186,8 @@ export class ClientServer implements ServerContext {
       this.#reads.execute(connection, bytes, start, end);
     } else if (type === OPCODES.auth) {
       authenticate(this, connection, bytes, start, end);
+    } else if (type === OPCODES.sasl) {
+      answerSasl(this, connection, bytes, start);
     } else {
       refuse(this, connection, getInt(bytes, start), "Unimplemented");
     }
@@ -277,6 +280,9 @@ export class ClientServer implements ServerContext {
   #tick(): void {
     const now = this.clock.now();
     for (const connection of [...this.connections]) this.#lookAfter(connection, now);
+    for (const [transport, sinceMs] of [...this.claimed]) {
+      if (now - sinceMs > this.options.sessionlessTimeoutMs) transport.destroy();
+    }
     for (const id of this.localTracker.expire(now)) {
       this.localTracker.remove(id);
       this.sessions.get(id)?.connection?.destroy();

@@ -17,6 +17,8 @@ import type { Watcher, WatchTable } from "./watches.ts";
 const OUTPUT_BYTES_MAX = 256 * 1024;
 /** xid and type; a shorter frame closes the connection. */
 const REQUEST_HEADER_BYTES = 8;
+/** What stands before every frame. */
+const FRAME_LENGTH_BYTES = 4;
 
 /**
  * One client's connection: cuts its frames, executes each request at the head of the line, and
@@ -92,7 +94,11 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
     const before = this.counters.sent;
     this.#cutter.push(bytes);
     output.flush();
-    if (this.counters.sent > before) this.#took(clock.now(), began);
+    const answered = this.counters.sent - before;
+    if (answered === 0) return;
+    const now = clock.now();
+    this.#took(now, began, answered);
+    statistics.readLatency.observe(now - began, answered);
   }
 
   frame(bytes: Uint8Array, start: number, end: number): boolean {
@@ -225,7 +231,7 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
     const { statistics, tree } = this.#context;
     this.counters.answered(type, xid, tree.lastZxid);
     statistics.packetsSent += 1;
-    statistics.responded(sizeBytes);
+    statistics.responded(sizeBytes - FRAME_LENGTH_BYTES);
   }
 
   #connect(bytes: Uint8Array, start: number, end: number): boolean {
@@ -324,9 +330,10 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
     this.transport.end();
   }
 
-  #took(nowMs: number, arrivalMs: number): void {
+  /** Notes how long requests took; those answered in one turn count alike. */
+  #took(nowMs: number, arrivalMs: number, times = 1): void {
     const tookMs = nowMs - arrivalMs;
     this.counters.took(nowMs, tookMs);
-    this.#context.statistics.latency.add(tookMs);
+    this.#context.statistics.latency.add(tookMs, times);
   }
 }

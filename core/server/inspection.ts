@@ -70,7 +70,8 @@ export class Inspection implements ServerInspection {
       // The root counts twice, as in Apache, where it is under "" and "/" (CP 3.4).
       nodeCount: tree.nodeCount + 1,
       ephemeralCount: tree.ephemeralCount,
-      approximateDataBytes: tree.approximateDataBytes,
+      // For the same reason its path of one byte counts.
+      approximateDataBytes: tree.approximateDataBytes + 1,
       watchCount: dataWatches.count + childWatches.count,
       globalSessionCount: tree.sessions.size,
       localSessionCount: this.#server.localTracker.size,
@@ -94,7 +95,7 @@ export class Inspection implements ServerInspection {
           ? undefined
           : connection.counters.read(connection.session),
     }));
-    const ofWords = [...claimed].map(({ peer }) => ({
+    const ofWords = [...claimed.keys()].map(({ peer }) => ({
       peer,
       interestOps: 0,
       queued: 0,

@@ -64,6 +64,8 @@ const TTL_MS_MAX = 0xff_ffff_ffff;
 const CONTAINER_OWNER_HIGH = 0x8000_0000 | 0;
 const TTL_OWNER_HIGH = 0xff00_0000 | 0;
 const INT_MAX = 0x7fff_ffff;
+/** Znodes at which creates are refused: short of the tree's own bound by what may be in flight. */
+const NODES_MAX = 60_000_000;
 
 /**
  * Checks single write operations in Apache's order (CP 3.2, first failing check wins), writes their
@@ -365,7 +367,8 @@ export class WriteOperations {
   }
 
   #refuseMemory(): ErrorName | undefined {
-    if (this.#rules.tree.bytesUsed <= this.#rules.treeBytesMax) return undefined;
+    const { tree, treeBytesMax } = this.#rules;
+    if (tree.bytesUsed <= treeBytesMax && tree.nodeCount < NODES_MAX) return undefined;
     this.#rules.createRefused();
     return "QuotaExceeded";
   }

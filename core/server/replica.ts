@@ -68,10 +68,7 @@ export class ServerReplica implements Replica {
   }
 
   lead(): Preparer {
-    const { options, permissions, sessionIds } = this.#server;
-    for (const { id } of this.sessions) sessionIds.skip(id);
-    // Replay is over: from here on every digest must agree.
-    this.#applier.verifiesDigest = true;
+    const { options, permissions } = this.#server;
     this.#preparer = new TreePreparer({
       tree: this.tree,
       quotas: this.#applier.quotas,
@@ -134,7 +131,10 @@ export class ServerReplica implements Replica {
   }
 
   statusChanged(status: ConsensusStatus): void {
-    if (status.serving === "none") this.#server.disconnectAll();
+    if (status.serving === "none") return this.#server.disconnectAll();
+    for (const { id } of this.sessions) this.#server.sessionIds.skip(id);
+    // Replay is over: from here on every digest must agree.
+    this.#applier.verifiesDigest = true;
   }
 
   failed(error: unknown): void {

@@ -8,11 +8,12 @@ export class LatencyCount {
   #minMs = 0;
   #maxMs = 0;
 
-  add(ms: number): void {
+  /** Notes a duration, `times` times. */
+  add(ms: number, times = 1): void {
     if (this.#count === 0 || ms < this.#minMs) this.#minMs = ms;
     if (ms > this.#maxMs) this.#maxMs = ms;
-    this.#count += 1;
-    this.#sumMs += ms;
+    this.#count += times;
+    this.#sumMs += ms * times;
   }
 
   reset(): void {
@@ -83,7 +84,7 @@ export class Statistics {
     );
   }
 
-  /** A reply of so many bytes went out. */
+  /** A reply of so many bytes, the frame's length not counted, went out. */
   responded(sizeBytes: number): void {
     const sizes = this.#responses;
     sizes.last = sizeBytes;

@@ -59,11 +59,11 @@ class PlainSummary implements Summary {
   min = 0;
   max = 0;
 
-  observe(value: number): void {
+  observe(value: number, times = 1): void {
     if (this.count === 0 || value < this.min) this.min = value;
     if (this.count === 0 || value > this.max) this.max = value;
-    this.count += 1;
-    this.sum += value;
+    this.count += times;
+    this.sum += value * times;
   }
 
   reset(): void {
