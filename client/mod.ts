@@ -3,19 +3,22 @@
  * over WebSocket, in browsers.
  *
  * ```ts
+ * import { createServer, essentials, memoryStorage, tcpTransport } from "zookit";
  * import { connect, ZkError } from "zookit/client";
  *
- * async function readGreeting(servers: string): Promise<string> {
- *   await using zk = await connect({ servers });
- *   await zk.create("/greeting", "hello").catch((error) => {
- *     if (!(error instanceof ZkError && error.kind === "NodeExists")) throw error;
- *   });
- *   const { data } = await zk.getData("/greeting");
- *   return new TextDecoder().decode(data ?? undefined);
- * }
+ * const tcp = tcpTransport({ port: 0, host: "127.0.0.1" });
+ * await using server = createServer({ plugins: [...essentials(), memoryStorage(), tcp] });
+ * await server.start();
  *
- * const servers = (globalThis as { readonly SERVERS?: string }).SERVERS;
- * if (servers !== undefined) console.log(await readGreeting(servers));
+ * await using zk = await connect({ servers: server.addresses });
+ * await zk.create("/greeting", "hello");
+ * const { data, stat } = await zk.getData("/greeting");
+ * console.log(new TextDecoder().decode(data ?? undefined), stat.version);
+ * try {
+ *   await zk.create("/greeting");
+ * } catch (error) {
+ *   if (!(error instanceof ZkError && error.kind === "NodeExists")) throw error;
+ * }
  * ```
  *
  * @module
