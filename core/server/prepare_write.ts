@@ -224,7 +224,7 @@ export class WriteOperations {
 
   #setData(reader: JuteReader, out: JuteWriter): ErrorName | undefined {
     const start = out.length;
-    const path = reader.text();
+    const path = reader.string() ?? ""; // No valid path either way.
     const dataStart = reader.offset;
     const dataLength = Math.max(reader.skipBuffer(), 0);
     const dataEnd = reader.offset;
@@ -256,7 +256,7 @@ export class WriteOperations {
   }
 
   #setAcl(reader: JuteReader, out: JuteWriter): ErrorName | undefined {
-    const path = reader.text();
+    const path = reader.string() ?? ""; // No valid path either way.
     const givenAcls = readAcls(reader);
     const version = reader.int();
     const dead = this.#refuseSession(false);
@@ -281,7 +281,7 @@ export class WriteOperations {
 
   /** Only inside a multi; on its own it is refused before it gets here. */
   #check(reader: JuteReader, out: JuteWriter): ErrorName | undefined {
-    const path = reader.text();
+    const path = reader.string() ?? ""; // No valid path either way.
     const version = reader.int();
     const dead = this.#refuseSession(false);
     if (dead !== undefined) return dead;
