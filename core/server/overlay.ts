@@ -3,11 +3,11 @@ import { NO_NODE, type Tree } from "../tree/tree.ts";
 import { type Acl, OPEN_ACL } from "../wire/records.ts";
 import { type SessionId, SessionMap } from "../wire/session_id.ts";
 import type { Zxid } from "../wire/zxid.ts";
+import { type KnownPath, knownPath } from "./known_paths.ts";
 
 /** A znode as it will be once everything prepared has been applied. */
 export class PendingNode {
-  /** As in the digest: `""` for the root. */
-  path = "";
+  path: KnownPath = knownPath("");
   /** Transaction that made this state; 0 for a state read from the tree. */
   zxid: Zxid = 0;
   exists = false;
@@ -49,7 +49,10 @@ export class PendingNode {
     this.dataLength = other.dataLength;
     this.acls = other.acls;
     this.crc = other.crc;
-    this.ints.set(other.ints);
+    const { ints } = this;
+    const from = other.ints;
+    // Cheaper than `set` for so few.
+    for (let i = 0; i < STAT_INTS; i++) ints[i] = from[i] as number;
   }
 }
 
@@ -58,11 +61,6 @@ export interface OverlayMark {
   readonly count: number;
   readonly digestHigh: number;
   readonly digestLow: number;
-}
-
-/** Whether a path is left out of the digest. */
-function isOutsideDigest(path: string): boolean {
-  return path.startsWith("/zookeeper/");
 }
 
 const POOL_MAX = 4096;
@@ -95,19 +93,18 @@ export class Overlay {
   }
 
   /** The state of a path; `into` holds it when nothing in flight touches the path. */
-  look(path: string, into: PendingNode): PendingNode {
-    const key = path === "/" ? "" : path;
-    const pending = this.#byPath.get(key);
+  look(path: KnownPath, into: PendingNode): PendingNode {
+    const pending = this.#byPath.get(path.key);
     if (pending !== undefined) return pending;
     const tree = this.#tree;
-    const node = tree.findPath(key);
-    into.path = key;
+    const node = tree.findPath(path.key);
+    into.path = path;
     into.exists = node !== NO_NODE;
     if (node === NO_NODE) return into;
     into.childCount = tree.childCount(node);
     into.dataLength = tree.dataLength(node);
     into.acls = tree.acls(tree.aclId(node));
-    into.crc = isOutsideDigest(key) ? 0 : tree.crcOfPathAndData(node);
+    into.crc = path.isSystem ? 0 : tree.crcOfPathAndData(node);
     tree.copyStatInts(node, into.ints, 0);
     return into;
   }
@@ -121,10 +118,11 @@ export class Overlay {
     next.path = from.path;
     next.zxid = zxid;
     next.copyFrom(from);
-    next.previous = this.#byPath.get(from.path);
-    this.#byPath.set(from.path, next);
+    const { key } = from.path;
+    next.previous = this.#byPath.get(key);
+    this.#byPath.set(key, next);
     this.#changes.push(next);
-    if (from.exists && !isOutsideDigest(from.path)) {
+    if (from.exists && !from.path.isSystem) {
       this.#sum.subtract(digestOfStat(from.crc, from.ints, 0));
     }
     return next;
@@ -132,7 +130,7 @@ export class Overlay {
 
   /** Counts a changed state into the digest. */
   commit(changed: PendingNode): void {
-    if (!changed.exists || isOutsideDigest(changed.path)) return;
+    if (!changed.exists || changed.path.isSystem) return;
     this.#sum.add(digestOfStat(changed.crc, changed.ints, 0));
   }
 
@@ -149,8 +147,9 @@ export class Overlay {
   rollback(mark: OverlayMark): void {
     while (this.#changes.length > mark.count) {
       const change = this.#changes.pop() as PendingNode;
-      if (change.previous === undefined) this.#byPath.delete(change.path);
-      else this.#byPath.set(change.path, change.previous);
+      const { key } = change.path;
+      if (change.previous === undefined) this.#byPath.delete(key);
+      else this.#byPath.set(key, change.previous);
       this.#recycle(change);
     }
     this.#sum.set(mark.digestHigh, mark.digestLow);
@@ -163,7 +162,8 @@ export class Overlay {
       const change = changes[this.#head] as PendingNode;
       if (change.zxid > zxid) break;
       this.#head += 1;
-      if (this.#byPath.get(change.path) === change) this.#byPath.delete(change.path);
+      const { key } = change.path;
+      if (this.#byPath.get(key) === change) this.#byPath.delete(key);
       this.#recycle(change);
     }
     if (this.#head === changes.length) {
@@ -190,8 +190,8 @@ export class Overlay {
       const change = this.#changes[i] as PendingNode;
       const owned =
         change.exists && change.ownerHigh === session.high && change.ownerLow === session.low;
-      if (owned) paths.add(change.path);
-      else paths.delete(change.path);
+      if (owned) paths.add(change.path.text);
+      else paths.delete(change.path.text);
     }
     return [...paths];
   }

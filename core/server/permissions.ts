@@ -45,8 +45,9 @@ export class Permissions {
    * identities of the connection. `InvalidAcl` for anything that could never match (CP 6.3).
    */
   fixUp(given: readonly Acl[] | null, ids: readonly Id[]): Outcome<readonly Acl[]> {
+    if (given === OPEN_ACL) return OPEN;
     if (given === null || given.length === 0) return INVALID;
-    if (isOpen(given)) return { ok: true, value: OPEN_ACL };
+    if (isOpen(given)) return OPEN;
     const fixed: Acl[] = [];
     for (const acl of removeDuplicates(given)) {
       if (acl.scheme === "world" && acl.id === "anyone") {
@@ -73,6 +74,7 @@ export class Permissions {
   }
 }
 
+const OPEN = { ok: true, value: OPEN_ACL } as const;
 const INVALID = { ok: false, error: "InvalidAcl" } as const;
 
 function isOpen(acls: readonly Acl[]): boolean {

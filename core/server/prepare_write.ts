@@ -1,19 +1,14 @@
 import { type ErrorName, ZkError } from "../errors/zk_error.ts";
-import { CRC_START, crcOfBytes, STAT } from "../tree/digest.ts";
-import {
-  hasParent,
-  isValidPath,
-  parentPath,
-  sequenceSuffix,
-  UNDELETABLE_PATHS,
-} from "../tree/path.ts";
+import { CRC_START, crcOfBytes, STAT, STAT_INTS } from "../tree/digest.ts";
+import { hasParent, parentEnd, sequenceSuffix, UNDELETABLE_PATHS } from "../tree/path.ts";
 import type { Quotas } from "../tree/quota.ts";
 import type { Tree } from "../tree/tree.ts";
-import type { JuteReader, JuteWriter } from "../wire/jute.ts";
+import { getInt, type JuteReader, type JuteWriter } from "../wire/jute.ts";
 import { ANY_VERSION, OPCODES, PERMS } from "../wire/opcodes.ts";
 import { type Id, readAcls, writeAcls } from "../wire/records.ts";
 import { NO_SESSION, type SessionId } from "../wire/session_id.ts";
 import { type Zxid, zxidHigh, zxidLow } from "../wire/zxid.ts";
+import { type KnownPath, KnownPaths, knownParent, knownPath } from "./known_paths.ts";
 import { type Overlay, PendingNode } from "./overlay.ts";
 import type { Permissions } from "./permissions.ts";
 
@@ -80,6 +75,8 @@ export class WriteOperations {
   readonly #rules: PrepareRules;
   readonly #parent = new PendingNode();
   readonly #node = new PendingNode();
+  readonly #paths = new KnownPaths();
+  #pathStart = 0;
 
   constructor(overlay: Overlay, rules: PrepareRules) {
     this.#overlay = overlay;
@@ -129,7 +126,9 @@ export class WriteOperations {
     inMulti: boolean,
   ): ErrorName | undefined {
     const start = out.length;
-    const givenPath = reader.text();
+    const given = this.#readPath(reader);
+    if (given === undefined) throw new ZkError("MarshallingError");
+    const pathStart = this.#pathStart;
     const dataStart = reader.offset;
     const dataLength = reader.skipBuffer();
     const dataEnd = reader.offset;
@@ -143,27 +142,35 @@ export class WriteOperations {
     }
     const refused = this.#refuseMode(mode, ttlMs) ?? this.#refuseSession(mode.ephemeral);
     if (refused !== undefined) return refused;
-    if (!hasParent(givenPath)) return "BadArguments";
+    if (!given.isValid && !hasParent(given.text)) return "BadArguments";
     const acls = this.#rules.permissions.fixUp(givenAcls, this.context.ids);
     if (!acls.ok) return acls.error;
-    const parent = this.#overlay.look(parentPath(givenPath), this.#parent);
+    const parentPathEnd = parentEnd(reader.bytes, pathStart, dataStart);
+    const parentPath = this.#paths.get(reader.bytes, pathStart, parentPathEnd);
+    const parent = this.#overlay.look(parentPath, this.#parent);
     if (!parent.exists) return "NoNode";
     if (!this.#allows(parent, PERMS.create)) return "NoAuth";
-    const path = mode.sequential ? givenPath + sequenceSuffix(parent.cversion) : givenPath;
-    if (!isValidPath(path)) return "BadArguments";
+    const path = mode.sequential
+      ? knownPath(given.text + sequenceSuffix(parent.cversion))
+      : given;
+    if (!path.isValid) return "BadArguments";
     const node = this.#overlay.look(path, this.#node);
     if (node.exists) return "NodeExists";
     if (this.#isEphemeral(parent)) return "NoChildrenForEphemerals";
-    const bytes = Math.max(dataLength, 0);
-    const full = this.#refuseMemory() ?? this.#refuseQuota(path, 1, bytes);
+    const dataBytes = Math.max(dataLength, 0);
+    const full = this.#refuseMemory() ?? this.#refuseQuota(path.text, 1, dataBytes);
     if (full !== undefined) return full;
     this.txnType = createType(opcode, mode, inMulti);
-    out.string(path);
-    const dataAt = out.length;
-    out.rawPart(reader.bytes, dataStart, dataEnd);
+    const isPlain = this.txnType === OPCODES.create || this.txnType === OPCODES.create2;
+    if (path === given) {
+      out.rawPart(reader.bytes, pathStart - 4, dataEnd);
+    } else {
+      out.string(path.text);
+      out.rawPart(reader.bytes, dataStart, dataEnd);
+    }
+    const crc = crcOfPathAndData(out, start, dataBytes);
     writeAcls(out, acls.value);
-    const plain = this.txnType === OPCODES.create || this.txnType === OPCODES.create2;
-    if (plain) out.boolean(mode.ephemeral);
+    if (isPlain) out.boolean(mode.ephemeral);
     const cversion = (parent.cversion + 1) | 0;
     out.int(cversion);
     if (this.txnType === OPCODES.createTtl) out.long(ttlMs);
@@ -171,83 +178,80 @@ export class WriteOperations {
     const made = this.#overlay.change(node, this.context.zxid);
     made.exists = true;
     made.childCount = 0;
-    made.dataLength = bytes;
+    made.dataLength = dataBytes;
     made.acls = acls.value;
-    made.crc = crcOfBytes(
-      crcOfBytes(CRC_START, out.bytes, start + 4, dataAt),
-      out.bytes,
-      dataAt + 4,
-      dataAt + 4 + bytes,
-    );
+    made.crc = crc;
     this.#stampNew(made);
-    this.#setOwner(made, plain && mode.ephemeral, ttlMs);
+    this.#setOwner(made, isPlain && mode.ephemeral, ttlMs);
     this.#overlay.commit(made);
     return undefined;
   }
 
   #delete(reader: JuteReader, out: JuteWriter): ErrorName | undefined {
-    const path = reader.text();
+    const path = this.#readPath(reader);
+    if (path === undefined) throw new ZkError("MarshallingError");
+    const parentPathEnd = parentEnd(reader.bytes, this.#pathStart, reader.offset);
     const version = reader.int();
     const dead = this.#refuseSession(false);
     if (dead !== undefined) return dead;
-    if (!hasParent(path) || UNDELETABLE_PATHS.has(path)) return "BadArguments";
-    const parent = this.#overlay.look(parentPath(path), this.#parent);
+    if (!hasParent(path.text) || UNDELETABLE_PATHS.has(path.text)) return "BadArguments";
+    const parentPath = this.#paths.get(reader.bytes, this.#pathStart, parentPathEnd);
+    const parent = this.#overlay.look(parentPath, this.#parent);
     if (!parent.exists) return "NoNode";
     if (!this.#allows(parent, PERMS.delete)) return "NoAuth";
     const node = this.#overlay.look(path, this.#node);
     if (!node.exists) return "NoNode";
     if (version !== ANY_VERSION && version !== node.version) return "BadVersion";
     if (node.childCount > 0) return "NotEmpty";
-    out.string(path);
+    out.string(path.text);
     this.#remove(node, parent);
     return undefined;
   }
 
   /** Made by the server itself for containers and TTL znodes; checked anew, as time has passed. */
   #deleteContainer(reader: JuteReader, out: JuteWriter): ErrorName | undefined {
-    const path = reader.text();
-    if (!hasParent(path) || UNDELETABLE_PATHS.has(path)) return "BadArguments";
+    const path = knownPath(reader.text());
+    if (!hasParent(path.text) || UNDELETABLE_PATHS.has(path.text)) return "BadArguments";
     const node = this.#overlay.look(path, this.#node);
     if (!node.exists) return "NoNode";
     if (node.childCount > 0) return "NotEmpty";
     if (this.#isEphemeral(node)) return "BadVersion";
-    out.string(path);
-    this.#remove(node, this.#overlay.look(parentPath(path), this.#parent));
+    out.string(path.text);
+    this.#remove(node, this.#overlay.look(knownParent(path), this.#parent));
     return undefined;
   }
 
   /** Records that a session's ephemeral goes with it. */
-  removeEphemeral(path: string): void {
+  removeEphemeral(text: string): void {
+    const path = knownPath(text);
     const node = this.#overlay.look(path, this.#node);
-    if (node.exists) this.#remove(node, this.#overlay.look(parentPath(path), this.#parent));
+    if (node.exists) this.#remove(node, this.#overlay.look(knownParent(path), this.#parent));
   }
 
   #setData(reader: JuteReader, out: JuteWriter): ErrorName | undefined {
     const start = out.length;
-    const path = reader.string() ?? ""; // No valid path either way.
-    const dataStart = reader.offset;
+    const path = this.#readPath(reader);
+    const pathStart = this.#pathStart;
     const dataLength = Math.max(reader.skipBuffer(), 0);
     const dataEnd = reader.offset;
     const version = reader.int();
     const dead = this.#refuseSession(false);
     if (dead !== undefined) return dead;
-    if (!isValidPath(path)) return "BadArguments";
+    if (path === undefined || !path.isValid) return "BadArguments";
     const node = this.#overlay.look(path, this.#node);
     if (!node.exists) return "NoNode";
     if (!this.#allows(node, PERMS.write)) return "NoAuth";
-    const full = this.#refuseQuota(path, 0, dataLength - node.dataLength);
+    const full = this.#refuseQuota(path.text, 0, dataLength - node.dataLength);
     if (full !== undefined) return full;
     if (version !== ANY_VERSION && version !== node.version) return "BadVersion";
-    const pathEnd = start + 4 + this.#writePath(path, out);
-    out.rawPart(reader.bytes, dataStart, dataEnd);
+    out.rawPart(reader.bytes, pathStart - 4, dataEnd);
+    const crc = crcOfPathAndData(out, start, dataLength);
     const next = nextVersion(node.version);
     out.int(next);
     const { zxid, timeMs } = this.context;
     const changed = this.#overlay.change(node, zxid);
     changed.dataLength = dataLength;
-    const bytes = out.bytes;
-    const crc = path === "/" ? CRC_START : crcOfBytes(CRC_START, bytes, start + 4, pathEnd);
-    changed.crc = crcOfBytes(crc, bytes, pathEnd + 4, pathEnd + 4 + dataLength);
+    changed.crc = crc;
     setLong(changed.ints, STAT.mzxid, zxid);
     setLong(changed.ints, STAT.mtime, timeMs);
     changed.ints[STAT.version] = next;
@@ -256,12 +260,12 @@ export class WriteOperations {
   }
 
   #setAcl(reader: JuteReader, out: JuteWriter): ErrorName | undefined {
-    const path = reader.string() ?? ""; // No valid path either way.
+    const path = this.#readPath(reader);
     const givenAcls = readAcls(reader);
     const version = reader.int();
     const dead = this.#refuseSession(false);
     if (dead !== undefined) return dead;
-    if (!isValidPath(path)) return "BadArguments";
+    if (path === undefined || !path.isValid) return "BadArguments";
     const acls = this.#rules.permissions.fixUp(givenAcls, this.context.ids);
     if (!acls.ok) return acls.error;
     const node = this.#overlay.look(path, this.#node);
@@ -269,7 +273,7 @@ export class WriteOperations {
     if (!this.#allows(node, PERMS.admin)) return "NoAuth";
     if (version !== ANY_VERSION && version !== node.aversion) return "BadVersion";
     const next = nextVersion(node.aversion);
-    out.string(path);
+    out.string(path.text);
     writeAcls(out, acls.value);
     out.int(next);
     const changed = this.#overlay.change(node, this.context.zxid);
@@ -281,16 +285,16 @@ export class WriteOperations {
 
   /** Only inside a multi; on its own it is refused before it gets here. */
   #check(reader: JuteReader, out: JuteWriter): ErrorName | undefined {
-    const path = reader.string() ?? ""; // No valid path either way.
+    const path = this.#readPath(reader);
     const version = reader.int();
     const dead = this.#refuseSession(false);
     if (dead !== undefined) return dead;
-    if (!isValidPath(path)) return "BadArguments";
+    if (path === undefined || !path.isValid) return "BadArguments";
     const node = this.#overlay.look(path, this.#node);
     if (!node.exists) return "NoNode";
     if (!this.#allows(node, PERMS.read)) return "NoAuth";
     if (version !== ANY_VERSION && version !== node.version) return "BadVersion";
-    out.string(path);
+    out.string(path.text);
     out.int(nextVersion(node.version)); // Apache logs the version found plus one (PP 2).
     return undefined;
   }
@@ -313,7 +317,7 @@ export class WriteOperations {
   #stampNew(made: PendingNode): void {
     const { zxid, timeMs } = this.context;
     const { ints } = made;
-    ints.fill(0);
+    for (let i = 0; i < STAT_INTS; i++) ints[i] = 0;
     setLong(ints, STAT.czxid, zxid);
     setLong(ints, STAT.mzxid, zxid);
     setLong(ints, STAT.pzxid, zxid);
@@ -334,10 +338,11 @@ export class WriteOperations {
     }
   }
 
-  #writePath(path: string, out: JuteWriter): number {
-    const at = out.length;
-    out.string(path);
-    return out.length - at - 4;
+  /** Takes a path; undefined for null. Where it lies is in `#pathStart` and the reader's offset. */
+  #readPath(reader: JuteReader): KnownPath | undefined {
+    const length = reader.skipBuffer();
+    this.#pathStart = reader.offset - Math.max(length, 0);
+    return length === -1 ? undefined : this.#paths.get(reader.bytes, this.#pathStart, reader.offset);
   }
 
   #allows(node: PendingNode, wanted: number): boolean {
@@ -386,6 +391,16 @@ export class WriteOperations {
       above(limits.byteHardLimit, stats.bytes, bytesBy);
     return exceeded ? "QuotaExceeded" : undefined;
   }
+}
+
+/** Of a body that begins at `start` with a path and data of `dataBytes`; the root's path is empty. */
+function crcOfPathAndData(out: JuteWriter, start: number, dataBytes: number): number {
+  const { bytes } = out;
+  const pathStart = start + 4;
+  const pathEnd = pathStart + getInt(bytes, start);
+  const isRoot = pathEnd - pathStart === 1;
+  const crc = isRoot ? CRC_START : crcOfBytes(CRC_START, bytes, pathStart, pathEnd);
+  return crcOfBytes(crc, bytes, pathEnd + 4, pathEnd + 4 + dataBytes);
 }
 
 function createType(opcode: number, mode: CreateMode, inMulti: boolean): number {

@@ -126,6 +126,17 @@ export class JuteReader {
     return items;
   }
 
+  /** Steps over `expected` if that is what comes next. @returns whether it did. */
+  takeIfEqual(expected: Uint8Array): boolean {
+    const at = this.#offset;
+    if (this.#end - at < expected.length) return false;
+    for (let i = 0; i < expected.length; i++) {
+      if (this.#bytes[at + i] !== expected[i]) return false;
+    }
+    this.#offset = at + expected.length;
+    return true;
+  }
+
   /** Steps over `sizeBytes`. */
   skip(sizeBytes: number): void {
     this.#take(sizeBytes);
@@ -234,7 +245,7 @@ export class JuteWriter {
   /** Bytes without a length. */
   raw(value: Uint8Array): void {
     const at = this.reserve(value.length);
-    this.#bytes.set(value, at);
+    putPart(this.#bytes, at, value, 0, value.length);
   }
 
   /** A part of other bytes without a length; cheaper than a view when it is short. */
@@ -309,7 +320,7 @@ export function getInt(source: Uint8Array, at: number): number {
 }
 
 /** Below this a loop beats the fixed cost of a view and a native copy. */
-const SHORT_COPY_BYTES = 48;
+const SHORT_COPY_BYTES = 128;
 
 /** Copies `source[start..end)` to `target[at..)`. */
 export function putPart(

@@ -21,6 +21,11 @@ export interface Acl extends Id {
 /** Anyone may do anything: the ACL most znodes have. */
 export const OPEN_ACL: readonly Acl[] = [{ perms: 31, scheme: "world", id: "anyone" }];
 
+/** {@link OPEN_ACL} as it is written; nearly every create brings and stores it. */
+const OPEN_ACL_BYTES = new TextEncoder().encode(
+  "\0\0\0\x01\0\0\0\x1f\0\0\0\x05world\0\0\0\x06anyone",
+);
+
 /** Anyone may read. */
 export const READ_ACL: readonly Acl[] = [{ perms: 1, scheme: "world", id: "anyone" }];
 
@@ -129,7 +134,8 @@ export function writeConnectResponse(writer: JuteWriter, response: ConnectRespon
  *
  * @throws {ZkError} `MarshallingError` when it ends early.
  */
-export function readAcls(reader: JuteReader): Acl[] | null {
+export function readAcls(reader: JuteReader): readonly Acl[] | null {
+  if (reader.takeIfEqual(OPEN_ACL_BYTES)) return OPEN_ACL;
   const count = reader.count();
   if (count === null) return null;
   const acls: Acl[] = [];
@@ -143,6 +149,7 @@ export function readAcls(reader: JuteReader): Acl[] | null {
 
 export function writeAcls(writer: JuteWriter, acls: readonly Acl[] | null): void {
   if (acls === null) return writer.int(-1);
+  if (acls === OPEN_ACL) return writer.raw(OPEN_ACL_BYTES);
   writer.int(acls.length);
   for (const { perms, scheme, id } of acls) {
     writer.int(perms);
