@@ -103,7 +103,8 @@ export interface Storage {
   /** Highest zxid appended or installed and not truncated. */
   readonly lastZxid: Zxid;
   /**
-   * Appends one batch and resolves once it survives a crash.
+   * Appends one batch and resolves once it survives a crash. Its bytes are the caller's again then:
+   * whoever keeps them makes a copy.
    *
    * @throws {StorageError} `out-of-order` (nothing was written) when `firstZxid` is not above
    * `lastZxid`; `io` or `full`: the log is unusable, the server must stop.

@@ -19,8 +19,16 @@ import type { Zxid } from "../../core/wire/zxid.ts";
 /** Bytes at which a batch is closed and the next begun. */
 const BATCH_BYTES_MAX = 4 * 1024 * 1024;
 const BATCH_BYTES_FRESH = 64 * 1024;
+/** Buffers kept for batches to come. */
+const SPARE_BUFFERS_MAX = 4;
 /** Longest time that stopping waits for the disk, ms. */
 const STOP_MS_MAX = 10_000;
+
+/** A batch that waits for the disk, and the buffer that its bytes are in. */
+interface FullBatch {
+  readonly batch: LogBatch;
+  readonly buffer: JuteWriter;
+}
 
 /** Settings of consensus for one server. */
 export interface StandaloneOptions {
@@ -43,11 +51,14 @@ export class StandaloneConsensus implements Consensus {
   readonly #snapCount: number;
   readonly #fsyncTime: Summary;
   readonly #snapshotTime: Summary;
-  readonly #batch = new JuteWriter(BATCH_BYTES_FRESH);
+  #batch = new JuteWriter(BATCH_BYTES_FRESH);
+  /** Buffers of batches that were delivered, to be used again. */
+  readonly #spare: JuteWriter[] = [];
   readonly #syncs: { readonly after: Zxid; readonly done: () => void }[] = [];
   #batchFirst: Zxid = 0;
   #batchCount = 0;
-  #full: LogBatch[] = [];
+  readonly #full: FullBatch[] = [];
+  #batchTimeMs = 0;
   #replica: Replica | undefined;
   #preparer: Preparer | undefined;
   #tracker: SessionTracker | undefined;
@@ -126,9 +137,10 @@ export class StandaloneConsensus implements Consensus {
     const preparer = this.#preparer;
     if (preparer === undefined || this.#status.serving === "none") return;
     const zxid = this.#lastZxid + 1;
+    // One look at the clock for a batch: what is written together has the same time.
+    if (this.#batchCount === 0) this.#batchTimeMs = this.#clock.wallTime();
     const at = this.#batch.reserve(4);
-    const stamp = { zxid, timeMs: this.#clock.wallTime() };
-    preparer.prepare(request, stamp, this.#batch);
+    preparer.prepare(request, { zxid, timeMs: this.#batchTimeMs }, this.#batch);
     this.#batch.intAt(at, this.#batch.length - at - 4);
     this.#lastZxid = zxid;
     if (this.#batchCount === 0) this.#batchFirst = zxid;
@@ -208,24 +220,28 @@ export class StandaloneConsensus implements Consensus {
   async #write(): Promise<void> {
     while (this.#batchCount > 0 || this.#full.length > 0) {
       if (this.#full.length === 0) this.#closeBatch();
-      const batch = this.#full.shift() as LogBatch;
+      const { batch, buffer } = this.#full.shift() as FullBatch;
       const began = this.#clock.now();
       await this.#storage.append(batch);
       this.#fsyncTime.observe(this.#clock.now() - began);
       this.#deliver(batch);
+      buffer.clear();
+      if (this.#spare.length < SPARE_BUFFERS_MAX) this.#spare.push(buffer);
     }
     this.#releaseSyncs();
     this.#replica?.flush();
   }
 
   #closeBatch(): void {
-    this.#full.push({
+    const buffer = this.#batch;
+    const batch: LogBatch = {
       firstZxid: this.#batchFirst,
       lastZxid: this.#lastZxid,
       count: this.#batchCount,
-      bytes: this.#batch.view(),
-    });
-    this.#batch.detach(Math.max(BATCH_BYTES_FRESH, this.#batch.length));
+      bytes: buffer.view(),
+    };
+    this.#full.push({ batch, buffer });
+    this.#batch = this.#spare.pop() ?? new JuteWriter(BATCH_BYTES_FRESH);
     this.#batchCount = 0;
   }
 

@@ -38,7 +38,7 @@ const TICK_MS = 50;
  */
 export class ToyCluster {
   readonly nodes: ToyNode[] = [];
-  readonly cutOff = new Set<number>();
+  readonly cutOff: Set<number> = new Set();
   readonly caughtUp: CatchUp[] = [];
   leader: ToyNode | undefined;
   epoch = 0;
