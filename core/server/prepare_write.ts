@@ -8,6 +8,7 @@ import { ANY_VERSION, OPCODES, PERMS } from "../wire/opcodes.ts";
 import { type Id, readAcls, writeAcls } from "../wire/records.ts";
 import { NO_SESSION, type SessionId } from "../wire/session_id.ts";
 import { type Zxid, zxidHigh, zxidLow } from "../wire/zxid.ts";
+import { CREATE_MODES, type CreateMode, createType } from "./create_mode.ts";
 import { type KnownPath, KnownPaths, knownParent, knownPath } from "./known_paths.ts";
 import { type Overlay, PendingNode } from "./overlay.ts";
 import type { Permissions } from "./permissions.ts";
@@ -34,25 +35,6 @@ export interface WriteContext {
   zxid: Zxid;
   timeMs: number;
 }
-
-/** Create flags in the order of their numbers (`CreateMode`). */
-interface CreateMode {
-  readonly ephemeral: boolean;
-  readonly sequential: boolean;
-  readonly container: boolean;
-  readonly ttl: boolean;
-}
-
-const PLAIN = { ephemeral: false, sequential: false, container: false, ttl: false };
-const CREATE_MODES: readonly CreateMode[] = [
-  PLAIN,
-  { ...PLAIN, ephemeral: true },
-  { ...PLAIN, sequential: true },
-  { ...PLAIN, ephemeral: true, sequential: true },
-  { ...PLAIN, container: true },
-  { ...PLAIN, ttl: true },
-  { ...PLAIN, sequential: true, ttl: true },
-];
 
 /** The longest time to live, ms. */
 const TTL_MS_MAX = 0xff_ffff_ffff;
@@ -113,6 +95,8 @@ export class WriteOperations {
       case OPCODES.deleteContainer:
         return this.#deleteContainer(reader, out);
       case OPCODES.reconfig:
+        for (let texts = 0; texts < 3; texts++) reader.string();
+        reader.long();
         return "ReconfigDisabled";
       default:
         throw new ZkError("MarshallingError");
@@ -127,7 +111,6 @@ export class WriteOperations {
   ): ErrorName | undefined {
     const start = out.length;
     const given = this.#readPath(reader);
-    if (given === undefined) throw new ZkError("MarshallingError");
     const pathStart = this.#pathStart;
     const dataStart = reader.offset;
     const dataLength = reader.skipBuffer();
@@ -142,6 +125,7 @@ export class WriteOperations {
     }
     const refused = this.#refuseMode(mode, ttlMs) ?? this.#refuseSession(mode.ephemeral);
     if (refused !== undefined) return refused;
+    if (given === undefined) throw new ZkError("MarshallingError");
     if (!given.isValid && !hasParent(given.text)) return "BadArguments";
     const acls = this.#rules.permissions.fixUp(givenAcls, this.context.ids);
     if (!acls.ok) return acls.error;
@@ -150,9 +134,7 @@ export class WriteOperations {
     const parent = this.#overlay.look(parentPath, this.#parent);
     if (!parent.exists) return "NoNode";
     if (!this.#allows(parent, PERMS.create)) return "NoAuth";
-    const path = mode.sequential
-      ? knownPath(given.text + sequenceSuffix(parent.cversion))
-      : given;
+    const path = mode.sequential ? knownPath(given.text + sequenceSuffix(parent.cversion)) : given;
     if (!path.isValid) return "BadArguments";
     const node = this.#overlay.look(path, this.#node);
     if (node.exists) return "NodeExists";
@@ -342,7 +324,9 @@ export class WriteOperations {
   #readPath(reader: JuteReader): KnownPath | undefined {
     const length = reader.skipBuffer();
     this.#pathStart = reader.offset - Math.max(length, 0);
-    return length === -1 ? undefined : this.#paths.get(reader.bytes, this.#pathStart, reader.offset);
+    return length === -1
+      ? undefined
+      : this.#paths.get(reader.bytes, this.#pathStart, reader.offset);
   }
 
   #allows(node: PendingNode, wanted: number): boolean {
@@ -378,14 +362,14 @@ export class WriteOperations {
     return "QuotaExceeded";
   }
 
-  /** Hard limits, against what is applied; a change that does not grow passes (CP 14). */
+  /** Hard limits, against what is applied; a change that keeps the size passes (CP 14). */
   #refuseQuota(path: string, countBy: number, bytesBy: number): ErrorName | undefined {
     if (!this.#rules.enforceQuota || this.#rules.quotas.isEmpty) return undefined;
     const quota = this.#rules.quotas.at(path);
     if (quota?.stats === undefined) return undefined;
     const { limits, stats } = quota;
     const above = (limit: number, value: number, by: number): boolean =>
-      limit > -1 && by > 0 && value + by > limit;
+      limit > -1 && by !== 0 && value + by > limit;
     const exceeded =
       above(limits.countHardLimit, stats.count, countBy) ||
       above(limits.byteHardLimit, stats.bytes, bytesBy);
@@ -401,14 +385,6 @@ function crcOfPathAndData(out: JuteWriter, start: number, dataBytes: number): nu
   const isRoot = pathEnd - pathStart === 1;
   const crc = isRoot ? CRC_START : crcOfBytes(CRC_START, bytes, pathStart, pathEnd);
   return crcOfBytes(crc, bytes, pathEnd + 4, pathEnd + 4 + dataBytes);
-}
-
-function createType(opcode: number, mode: CreateMode, inMulti: boolean): number {
-  // Inside a multi the flag decides what is made, alone the opcode does (CP 3.2, 4.1).
-  if (!inMulti) return opcode;
-  if (mode.container) return OPCODES.createContainer;
-  if (mode.ttl) return OPCODES.createTtl;
-  return opcode === OPCODES.create ? OPCODES.create : OPCODES.create2;
 }
 
 /** -1 means "any version" in requests, so a counter that wraps skips it (ZOOKEEPER-4743). */

@@ -1,0 +1,30 @@
+import { OPCODES } from "../wire/opcodes.ts";
+
+/** What a create flag asks for (`CreateMode` in Apache ZooKeeper). */
+export interface CreateMode {
+  readonly ephemeral: boolean;
+  readonly sequential: boolean;
+  readonly container: boolean;
+  readonly ttl: boolean;
+}
+
+const PLAIN = { ephemeral: false, sequential: false, container: false, ttl: false };
+/** By flag. */
+export const CREATE_MODES: readonly CreateMode[] = [
+  PLAIN,
+  { ...PLAIN, ephemeral: true },
+  { ...PLAIN, sequential: true },
+  { ...PLAIN, ephemeral: true, sequential: true },
+  { ...PLAIN, container: true },
+  { ...PLAIN, ttl: true },
+  { ...PLAIN, sequential: true, ttl: true },
+];
+
+/** Type of the transaction that a create becomes. */
+export function createType(opcode: number, mode: CreateMode, inMulti: boolean): number {
+  // Inside a multi the flag decides what is made, alone the opcode does (CP 3.2, 4.1).
+  if (!inMulti) return opcode;
+  if (mode.container) return OPCODES.createContainer;
+  if (mode.ttl) return OPCODES.createTtl;
+  return opcode === OPCODES.create ? OPCODES.create : OPCODES.create2;
+}
