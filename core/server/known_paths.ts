@@ -34,6 +34,8 @@ export function knownParent(path: KnownPath): KnownPath {
  */
 export class KnownPaths {
   readonly #slots: (KnownPath | undefined)[] = new Array(SLOTS).fill(undefined);
+  /** Hash of the path that last missed in each slot: only what comes twice is worth keeping. */
+  readonly #missed = new Int32Array(SLOTS);
 
   /** The path in `bytes[start..end)`. */
   get(bytes: Uint8Array, start: number, end: number): KnownPath {
@@ -45,7 +47,8 @@ export class KnownPaths {
     const path = knownPath(decodeUtf8(bytes, start, end));
     // Only where a character is a byte can the next look-up compare the two.
     const isCacheable = path.text.length === end - start && end - start <= CACHED_BYTES_MAX;
-    if (isCacheable) this.#slots[slot] = path;
+    if (isCacheable && this.#missed[slot] === hash) this.#slots[slot] = path;
+    this.#missed[slot] = hash;
     return path;
   }
 }

@@ -154,12 +154,25 @@ export class JuteReader {
 /** Decodes UTF-8; malformed bytes become U+FFFD. Short ASCII, the common path, avoids the decoder. */
 export function decodeUtf8(bytes: Uint8Array, start: number, end: number): string {
   if (end - start > SHORT_STRING_BYTES) return DECODER.decode(bytes.subarray(start, end));
-  let text = "";
   for (let at = start; at < end; at++) {
-    const byte = bytes[at] as number;
-    if (byte >= 0x80) return DECODER.decode(bytes.subarray(start, end));
-    text += String.fromCharCode(byte);
+    if ((bytes[at] as number) >= 0x80) return DECODER.decode(bytes.subarray(start, end));
   }
+  let text = "";
+  let at = start;
+  // Eight at a time: strings made one by one are ropes, which the next look-up must flatten.
+  for (; at + 8 <= end; at += 8) {
+    text += String.fromCharCode(
+      bytes[at] as number,
+      bytes[at + 1] as number,
+      bytes[at + 2] as number,
+      bytes[at + 3] as number,
+      bytes[at + 4] as number,
+      bytes[at + 5] as number,
+      bytes[at + 6] as number,
+      bytes[at + 7] as number,
+    );
+  }
+  for (; at < end; at++) text += String.fromCharCode(bytes[at] as number);
   return text;
 }
 

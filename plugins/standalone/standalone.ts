@@ -282,8 +282,13 @@ export class StandaloneConsensus implements Consensus {
 
   async #writeCheckpoint(replica: Replica): Promise<void> {
     const source = replica.changes(false);
+    const clock = this.#clock;
     const slices = async function* (): AsyncGenerator<SnapshotSlice> {
-      for (let slice = source.next(); slice !== undefined; slice = source.next()) yield slice;
+      for (let slice = source.next(); slice !== undefined; slice = source.next()) {
+        yield slice;
+        // Clients have their turn between two slices, also where storing takes no time.
+        await new Promise<void>((resolve) => clock.defer(resolve));
+      }
     };
     // All that is applied here is committed and in the own log, so slices need not wait (D12).
     const changes: Snapshot = { zxid: source.zxid, slices: slices() };
