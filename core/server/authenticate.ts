@@ -1,5 +1,4 @@
-import { ERROR_CODES } from "../errors/zk_error.ts";
-import { ZkError } from "../errors/zk_error.ts";
+import { ERROR_CODES, ZkError } from "../errors/zk_error.ts";
 import { getInt, JuteReader } from "../wire/jute.ts";
 import type { Id } from "../wire/records.ts";
 import type { ClientConnection } from "./connection.ts";

@@ -25,7 +25,7 @@ import { Permissions } from "./permissions.ts";
 import { Reads } from "./reads.ts";
 import { refuse } from "./refuse.ts";
 import { ServerReplica } from "./replica.ts";
-import { routeOf, ROUTE } from "./routes.ts";
+import { ROUTE, routeOf } from "./routes.ts";
 import { SessionIds } from "./session_ids.ts";
 import { type ServerSession, ServerSessions } from "./sessions.ts";
 import { Statistics } from "./statistics.ts";

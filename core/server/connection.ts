@@ -85,7 +85,13 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
     return (this.#held ? 0 : 1) + (this.transport.bufferedBytes > 0 ? 4 : 0);
   }
 
+  /** True once it only waits for its last bytes to leave and the client to go. */
+  get isClosing(): boolean {
+    return this.#phase === "closing";
+  }
+
   chunk(bytes: Uint8Array): void {
+    if (this.#phase === "closing" || this.#phase === "closed") return;
     const { clock, statistics, output } = this.#context;
     const began = clock.now();
     this.heardMs = began;
@@ -325,7 +331,9 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
   }
 
   #finish(): void {
-    this.#phase = this.#phase === "closed" ? "closed" : "closing";
+    if (this.#phase === "closed") return;
+    this.#phase = "closing";
+    this.heardMs = this.#context.clock.now();
     this.#context.output.flush();
     this.transport.end();
   }

@@ -366,6 +366,7 @@ export class WriteOperations {
   #refuseQuota(path: string, countBy: number, bytesBy: number): ErrorName | undefined {
     if (!this.#rules.enforceQuota || this.#rules.quotas.isEmpty) return undefined;
     const quota = this.#rules.quotas.at(path);
+    if (quota?.isReadable === false) throw new ZkError("MarshallingError");
     if (quota?.stats === undefined) return undefined;
     const { limits, stats } = quota;
     const above = (limit: number, value: number, by: number): boolean =>
