@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import { randomFrom } from "./history.ts";
 import { ServerProcess } from "./server_process.ts";
 import { Visitors } from "./visitors.ts";
-import { closeClients, openClient, Writer } from "./writer.ts";
+import { closeClients, openClient, reconnect, Writer } from "./writer.ts";
 
 const ROUNDS = 20;
 const WRITERS = 4;
@@ -80,7 +80,7 @@ test("kill -9 loses no acknowledged write, halves none, and sessions live on", a
     total += acknowledged;
     await writers[round % WRITERS]?.leave();
     await recover(round);
-    await auditor.connect();
+    await reconnect(auditor);
     const wrong = await visitors.verify(auditor);
     for (const [index, writer] of writers.entries()) {
       await writer.reconnect();

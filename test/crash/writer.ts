@@ -5,6 +5,7 @@ import { FolderModel, type ModelNode, type Step, StepGenerator } from "./history
 /** Requests that a writer has on their way at once. */
 const IN_FLIGHT_MAX = 48;
 const TIMEOUT_MS = 40_000;
+const RECONNECT_MS_MAX = 20_000;
 
 /**
  * One session that writes into a folder of its own. The server executes a session's requests in
@@ -69,7 +70,7 @@ export class Writer {
 
   /** Comes back after a crash, with the session it had. */
   async reconnect(): Promise<void> {
-    if (this.#ticket === undefined) return this.#client.connect();
+    if (this.#ticket === undefined) return reconnect(this.#client);
     this.#client = await openClient(this.#hosts, this.#ticket);
     this.#ticket = undefined;
   }
@@ -166,8 +167,13 @@ export async function openClient(
     ...(session === undefined ? {} : { session }),
   });
   CLIENTS.add(client);
-  await client.connect({ signal: limit });
+  await client.connect({ signal: limit ?? AbortSignal.timeout(RECONNECT_MS_MAX) });
   return client;
+}
+
+/** Waits until a client is back; a server that has forgotten what it answered lets nobody in. */
+export function reconnect(client: ZooKeeperClient): Promise<void> {
+  return client.connect({ signal: AbortSignal.timeout(RECONNECT_MS_MAX) });
 }
 
 /** Ends every client that was ever opened; a failed test would not end otherwise. */
