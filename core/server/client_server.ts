@@ -293,7 +293,9 @@ export class ClientServer implements ServerContext {
   #lookAfter(connection: ClientConnection, now: number): void {
     const { session } = connection;
     const silentMs = now - connection.heardMs;
-    if (session === undefined) {
+    if (connection.isClosing) {
+      if (silentMs > CLOSING_MS_MAX) connection.destroy();
+    } else if (session === undefined) {
       if (silentMs < this.options.sessionlessTimeoutMs) return;
       this.statistics.sessionlessExpired.value += 1;
       connection.destroy();
@@ -305,4 +307,6 @@ export class ClientServer implements ServerContext {
   }
 }
 
+/** Time for a client to take its last bytes and go, ms. */
+const CLOSING_MS_MAX = 5000;
 const NOTHING = new Uint8Array(0);
