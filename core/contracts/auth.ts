@@ -14,7 +14,9 @@ export interface AuthProvider {
   readonly expandsAuth: boolean;
   /** Identities that a connection has from the start. */
   identify(peer: Peer): readonly Id[];
-  /** Answers an auth packet: identities gained, or `AuthFailed`, after which the connection closes. */
+  /**
+   * Answers an auth packet: identities gained, or `AuthFailed`, after which the connection closes.
+   */
   authenticate(data: Uint8Array, peer: Peer): Outcome<readonly Id[]>;
   /** Whether an ACL may hold `id`. */
   isValid(id: string): boolean;

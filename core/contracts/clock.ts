@@ -4,11 +4,13 @@ import { type Token, token } from "./token.ts";
 export type Cancel = () => void;
 
 /**
- * The only source of time and of "later" for kernel, server, client and drivers. The simulator binds
- * its own, which is why nothing else may call `Date`, timers or `queueMicrotask`.
+ * The only source of time and of "later" for kernel, server, client and drivers. The simulator
+ * binds its own, which is why nothing else may call `Date`, timers or `queueMicrotask`.
  */
 export interface Clock {
-  /** Monotonic milliseconds, with fraction, from an arbitrary start. For time-outs and latencies. */
+  /**
+   * Monotonic milliseconds, with fraction, from an arbitrary start. For time-outs and latencies.
+   */
   now(): number;
   /** Whole milliseconds since 1970, for Stat times and logs; may jump in both directions. */
   wallTime(): number;

@@ -94,6 +94,7 @@ export interface SliceSource {
   next(): SliceOrEnd;
 }
 
+/** A slice, or undefined once there are no more. */
 export type SliceOrEnd = SnapshotSlice | undefined;
 
 /**

@@ -28,8 +28,8 @@ export interface ByteSink {
 }
 
 /**
- * An ordered stream of bytes each way. Framing belongs to its user. Writes keep their order; nothing
- * is delivered after {@link destroy}.
+ * An ordered stream of bytes each way. Framing belongs to its user. Writes keep their order;
+ * nothing is delivered after {@link destroy}.
  */
 export interface Connection {
   readonly peer: Peer;
@@ -38,8 +38,8 @@ export interface Connection {
   /**
    * Sends bytes; after {@link end} or {@link destroy} they are dropped.
    *
-   * The caller may change `bytes` once {@link bufferedBytes} is 0 again, which it often is when this
-   * returns: that is what lets one buffer serve all replies.
+   * The caller may change `bytes` once {@link bufferedBytes} is 0 again, which it often is when
+   * this returns: that is what lets one buffer serve all replies.
    *
    * @returns false: write no more until `writable()`. The bytes of this call are kept all the same.
    */

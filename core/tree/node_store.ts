@@ -210,19 +210,28 @@ export const ROOT = 0;
 export const NULL_DATA = -1;
 
 // Fields of a record after those of `STAT`.
+/** Number of children. */
 export const CHILD_COUNT: number = STAT_INTS;
 /** Running CRC of path and data. */
 export const PATH_AND_DATA_CRC = 16;
 /** The node's part of the tree digest. */
 export const DIGEST = 17;
+/** Id of the interned ACL list; -1 for world:anyone:all. */
 export const ACL_ID = 18;
+/** Next ephemeral of the same session in order of creation; {@link NONE} at the end. */
 export const NEXT_EPHEMERAL = 19;
+/** The way back of {@link NEXT_EPHEMERAL}. */
 export const PREVIOUS_EPHEMERAL = 20;
+/** The way back of {@link NEXT_SIBLING}. */
 export const PREVIOUS_SIBLING = 21;
+/** Next child of the same parent; {@link NONE} at the end. */
 export const NEXT_SIBLING = 22;
+/** First child; {@link NONE} without children. */
 export const FIRST_CHILD = 23;
+/** The parent's index; {@link NONE} for the root. */
 export const PARENT = 24;
 const DATA_REF = 25;
+/** Size of the data in bytes; {@link NULL_DATA} for null. */
 export const DATA_LENGTH = 26;
 const NAME_LENGTH = 27;
 const NAME = 28;

@@ -7,6 +7,7 @@ import { NO_NODE, type NodeTracker, ROOT, type Tree } from "./tree.ts";
 
 /** A slice ends at the node that passes one of these, so that taking it stays below about 2 ms. */
 export const SLICE_NODES_MAX = 2_000;
+/** Bytes of node records at which a slice ends; one node alone may take more. */
 export const SLICE_BYTES_MAX: number = 256 * 1024;
 
 /** Slices of a snapshot, taken one at a time; transactions may be applied in between (PP 1.3). */

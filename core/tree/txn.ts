@@ -44,6 +44,7 @@ export function readTxnHeader(header: TxnHeader, bytes: Uint8Array, start: numbe
   header.type = getInt(bytes, start + 28);
 }
 
+/** Appends `header`, {@link TXN_HEADER_BYTES} long. */
 export function writeTxnHeader(writer: JuteWriter, header: TxnHeader): void {
   writer.int(header.sessionHigh);
   writer.int(header.sessionLow);
@@ -72,6 +73,7 @@ export interface CreateTxn {
   readonly ttlMs: number;
 }
 
+/** Body of delete and deleteContainer. */
 export interface DeleteTxn {
   readonly type: typeof OPCODES.delete | typeof OPCODES.deleteContainer;
   readonly path: string;
@@ -86,6 +88,7 @@ export interface SetDataTxn {
   readonly version: number;
 }
 
+/** Body of setACL. */
 export interface SetAclTxn {
   readonly type: typeof OPCODES.setAcl;
   readonly path: string;
@@ -102,17 +105,20 @@ export interface CheckTxn {
   readonly version: number;
 }
 
+/** A request that was refused; it takes a zxid, so that order is kept, and changes nothing. */
 export interface ErrorTxn {
   readonly type: typeof OPCODES.error;
   /** A reply code; 0 and oddly sized bodies occur inside failed multis only. */
   readonly code: number;
 }
 
+/** Body of createSession; the id is in the header. */
 export interface CreateSessionTxn {
   readonly type: typeof OPCODES.createSession;
   readonly timeoutMs: number;
 }
 
+/** Body of closeSession; the id is in the header. */
 export interface CloseSessionTxn {
   readonly type: typeof OPCODES.closeSession;
   /** The session's ephemerals; null in logs of old servers. */
@@ -122,6 +128,7 @@ export interface CloseSessionTxn {
 /** What may stand inside a multi. */
 export type SubTxn = CreateTxn | DeleteTxn | SetDataTxn | CheckTxn | ErrorTxn;
 
+/** Body of multi: all of it or, when one of them is an error, nothing. */
 export interface MultiTxn {
   readonly type: typeof OPCODES.multi;
   readonly txns: readonly SubTxn[];
@@ -190,6 +197,7 @@ export function beginSubTxn(writer: JuteWriter, type: number): number {
   return writer.length - 4;
 }
 
+/** Ends an operation of a multi: fills in the length of what was written since `lengthAt`. */
 export function endSubTxn(writer: JuteWriter, lengthAt: number): void {
   writer.intAt(lengthAt, writer.length - lengthAt - 4);
 }

@@ -85,7 +85,9 @@ export class JuteReader {
     return this.#bytes.subarray(at, at + sizeBytes);
   }
 
-  /** Steps over length-prefixed bytes. @returns their size, -1 for null; they end at {@link offset}. */
+  /**
+   * Steps over length-prefixed bytes. @returns their size, -1 for null; they end at {@link offset}.
+   */
   skipBuffer(): number {
     const sizeBytes = this.int();
     if (sizeBytes !== -1) this.#take(sizeBytes);
@@ -151,7 +153,9 @@ export class JuteReader {
   }
 }
 
-/** Decodes UTF-8; malformed bytes become U+FFFD. Short ASCII, the common path, avoids the decoder. */
+/**
+ * Decodes UTF-8; malformed bytes become U+FFFD. Short ASCII, the common path, avoids the decoder.
+ */
 export function decodeUtf8(bytes: Uint8Array, start: number, end: number): string {
   if (end - start > SHORT_STRING_BYTES) return DECODER.decode(bytes.subarray(start, end));
   for (let at = start; at < end; at++) {
@@ -298,7 +302,9 @@ export class JuteWriter {
     putInt(this.#bytes, offset, value);
   }
 
-  /** Makes room and moves on. @returns the offset where `sizeBytes` may be written in {@link bytes}. */
+  /**
+   * Makes room and moves on. @returns the offset where `sizeBytes` may be written in {@link bytes}.
+   */
   reserve(sizeBytes: number): number {
     const at = this.#length;
     const needed = at + sizeBytes;

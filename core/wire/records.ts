@@ -81,11 +81,13 @@ export interface WatcherEvent {
   readonly path: string;
 }
 
+/** @throws {ZkError} `MarshallingError` when it ends early. */
 export function readSessionId(reader: JuteReader): SessionId {
   const high = reader.int();
   return new SessionId(high, reader.int());
 }
 
+/** Appends the 8 bytes of an id. */
 export function writeSessionId(writer: JuteWriter, id: SessionId): void {
   writer.int(id.high);
   writer.int(id.low);
@@ -102,6 +104,7 @@ export function readConnectRequest(reader: JuteReader): ConnectRequest {
   return { protocolVersion, lastZxidSeen, timeoutMs, sessionId, password, readOnly };
 }
 
+/** Appends the body of a client's first frame; the last byte only when `readOnly` is known. */
 export function writeConnectRequest(writer: JuteWriter, request: ConnectRequest): void {
   writer.int(request.protocolVersion);
   writer.long(request.lastZxidSeen);
@@ -111,6 +114,11 @@ export function writeConnectRequest(writer: JuteWriter, request: ConnectRequest)
   if (request.readOnly !== undefined) writer.boolean(request.readOnly);
 }
 
+/**
+ * The password is a copy, the caller's; a null one reads as empty.
+ *
+ * @throws {ZkError} `MarshallingError` when it ends early.
+ */
 export function readConnectResponse(reader: JuteReader): ConnectResponse {
   reader.int();
   const timeoutMs = reader.int();
@@ -120,6 +128,7 @@ export function readConnectResponse(reader: JuteReader): ConnectResponse {
   return { timeoutMs, sessionId, password, readOnly };
 }
 
+/** Appends the body of a server's first frame; the last byte only when `readOnly` is known. */
 export function writeConnectResponse(writer: JuteWriter, response: ConnectResponse): void {
   writer.int(0);
   writer.int(response.timeoutMs);
@@ -147,6 +156,7 @@ export function readAcls(reader: JuteReader): readonly Acl[] | null {
   return acls;
 }
 
+/** Appends a list of ACL entries; null as the null vector. */
 export function writeAcls(writer: JuteWriter, acls: readonly Acl[] | null): void {
   if (acls === null) return writer.int(-1);
   if (acls === OPEN_ACL) return writer.raw(OPEN_ACL_BYTES);
@@ -158,6 +168,11 @@ export function writeAcls(writer: JuteWriter, acls: readonly Acl[] | null): void
   }
 }
 
+/**
+ * A list of identities; a null vector reads as empty.
+ *
+ * @throws {ZkError} `MarshallingError` when it ends early.
+ */
 export function readIds(reader: JuteReader): Id[] {
   const ids: Id[] = [];
   const count = reader.count() ?? 0;
@@ -168,6 +183,7 @@ export function readIds(reader: JuteReader): Id[] {
   return ids;
 }
 
+/** Appends a list of identities. */
 export function writeIds(writer: JuteWriter, ids: readonly Id[]): void {
   writer.int(ids.length);
   for (const { scheme, id } of ids) {
@@ -176,6 +192,7 @@ export function writeIds(writer: JuteWriter, ids: readonly Id[]): void {
   }
 }
 
+/** @throws {ZkError} `MarshallingError` when there are fewer than 68 bytes. */
 export function readStat(reader: JuteReader): Stat {
   return {
     czxid: reader.long(),
@@ -192,6 +209,7 @@ export function readStat(reader: JuteReader): Stat {
   };
 }
 
+/** Appends the 68 bytes of `stat`. */
 export function writeStat(writer: JuteWriter, stat: Stat): void {
   writer.long(stat.czxid);
   writer.long(stat.mzxid);
@@ -206,12 +224,14 @@ export function writeStat(writer: JuteWriter, stat: Stat): void {
   writer.long(stat.pzxid);
 }
 
+/** @throws {ZkError} `MarshallingError` when it ends early or the path is null. */
 export function readWatcherEvent(reader: JuteReader): WatcherEvent {
   const type = reader.int();
   const state = reader.int();
   return { type, state, path: reader.text() };
 }
 
+/** Appends the body of a notification. */
 export function writeWatcherEvent(writer: JuteWriter, event: WatcherEvent): void {
   writer.int(event.type);
   writer.int(event.state);
@@ -225,12 +245,14 @@ export interface MultiHeader {
   readonly error: number;
 }
 
+/** @throws {ZkError} `MarshallingError` when it ends early. */
 export function readMultiHeader(reader: JuteReader): MultiHeader {
   const type = reader.int();
   const done = reader.boolean();
   return { type, done, error: reader.int() };
 }
 
+/** Appends the 9 bytes of `header`. */
 export function writeMultiHeader(writer: JuteWriter, header: MultiHeader): void {
   writer.int(header.type);
   writer.boolean(header.done);

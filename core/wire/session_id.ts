@@ -1,6 +1,6 @@
 /**
- * A 64-bit session id as two halves, so that no request needs a `bigint`. Immutable. The top byte is
- * the id of the server that issued it; the whole may be negative as an int64.
+ * A 64-bit session id as two halves, so that no request needs a `bigint`. Immutable. The top byte
+ * is the id of the server that issued it; the whole may be negative as an int64.
  */
 export class SessionId {
   /** High half, a signed int32. */
@@ -47,7 +47,8 @@ export const NO_SESSION: SessionId = new SessionId(0, 0);
  * (deterministic for equal histories). Look-ups allocate nothing.
  */
 export class SessionMap<T> {
-  // Ids of one server differ in their low half first, so the inner maps have one entry nearly always.
+  // Ids of one server differ in their low half first, so the inner maps have one entry nearly
+  // always.
   readonly #byLow = new Map<number, Map<number, T>>();
   #size = 0;
 

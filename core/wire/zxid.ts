@@ -7,7 +7,9 @@ export type Zxid = number;
 /** The zxid before every transaction. */
 export const ZXID_ZERO: Zxid = 0;
 
-/** Epochs at or above this are refused: 2^21 elections, one a second for 24 days without a pause. */
+/**
+ * Epochs at or above this are refused: 2^21 elections, one a second for 24 days without a pause.
+ */
 export const EPOCH_MAX = 0x20_0000;
 
 const TWO_32 = 0x1_0000_0000;
@@ -50,7 +52,9 @@ export function zxidLow(zxid: Zxid): number {
   return (zxid - Math.floor(zxid / TWO_32) * TWO_32) | 0;
 }
 
-/** Lower-case hexadecimal without padding or prefix, as Apache prints it; two's complement below 0. */
+/**
+ * Lower-case hexadecimal without padding or prefix, as Apache prints it; two's complement below 0.
+ */
 export function formatZxid(zxid: Zxid): string {
   return zxid >= 0 ? zxid.toString(16) : BigInt.asUintN(64, BigInt(zxid)).toString(16);
 }
