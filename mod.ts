@@ -16,9 +16,9 @@
  *
  * @module
  */
-import { connect, type ClientOptions, type ZooKeeperClient } from "./client/mod.ts";
-import { KernelServer, type ServerDefinition } from "./core/kernel/server.ts";
+import { type ClientOptions, connect, type ZooKeeperClient } from "./client/mod.ts";
 import type { Plugin } from "./core/kernel/plugin.ts";
+import { KernelServer, type ServerDefinition } from "./core/kernel/server.ts";
 import { digestAuth, ipAuth } from "./plugins/auth/mod.ts";
 import { plainMetrics } from "./plugins/metrics/mod.ts";
 import { bucketSessions } from "./plugins/sessions/mod.ts";

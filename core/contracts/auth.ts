@@ -1,7 +1,7 @@
 import type { Outcome } from "../errors/zk_error.ts";
 import type { Id } from "../wire/records.ts";
-import type { Peer } from "./transport.ts";
 import { type Token, token } from "./token.ts";
+import type { Peer } from "./transport.ts";
 
 /**
  * One authentication scheme: who a connection is, and what its ids in an ACL mean. Pure but for

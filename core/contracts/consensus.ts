@@ -63,7 +63,7 @@ export interface Preparer {
 export interface Replica {
   /** Zxid of the last transaction applied. */
   readonly lastApplied: Zxid;
-  /** Transactions that were applied since the start of the server, for deciding on checkpoints. */
+  /** The global sessions of the tree. */
   readonly sessions: readonly { readonly id: SessionId; readonly timeoutMs: number }[];
   /** Begins a leadership: what the former preparer had in flight is forgotten. */
   lead(): Preparer;

@@ -96,7 +96,7 @@ export interface Dialer {
   /**
    * Connects, and hands bytes to the sink that `open` returns.
    *
-   * @throws {TransportError} `refused`, `unreachable` or `io`; with the signal's reason when aborted.
+   * @throws {TransportError} `refused`, `unreachable` or `io`; the signal's reason when aborted.
    */
   dial(open: (connection: Connection) => ByteSink, signal?: AbortSignal): Promise<Connection>;
 }

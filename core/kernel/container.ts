@@ -1,8 +1,10 @@
 import "reflect-metadata"; // Must come first: tsyringe throws at import time without it.
-import { container as root, instanceCachingFactory } from "tsyringe";
+import { instanceCachingFactory, container as root } from "tsyringe";
 import type { Token } from "../contracts/token.ts";
 
-/** The tokens for a constructor's parameters, in order; the compiler checks each against its type. */
+/**
+ * The tokens for a constructor's parameters, in order; the compiler checks each against its type.
+ */
 export type TokensFor<Args extends readonly unknown[]> = {
   readonly [I in keyof Args]: Token<Args[I]>;
 };

@@ -31,8 +31,8 @@ export class CompositionError extends Error {
  *
  * @param many tokens that several plugins may provide.
  * @param needed single tokens that the server itself requires.
- * @throws {CompositionError} `doubled`: two plugins of one name, or two that provide a single token;
- * `missing`: a token required and not provided; `cyclic`: plugins that require each other.
+ * @throws {CompositionError} `doubled`: two plugins of one name, or two that provide a single
+ * token; `missing`: a token required and not provided; `cyclic`: plugins that require each other.
  */
 export function orderPlugins(
   plugins: readonly Plugin[],

@@ -121,8 +121,8 @@ export class KernelServer {
   /**
    * Recovers what is stored, then lets clients in. Resolves when the server listens.
    *
-   * @throws {StorageError} when the disk or what is on it is not fit; {@link TransportError} when an
-   * address is in use. What was begun is stopped again, and the server cannot be started anew.
+   * @throws {StorageError} when the disk or what is on it is not fit; {@link TransportError} when
+   * an address is in use. What was begun is stopped again, and the server cannot be started anew.
    */
   async start(): Promise<void> {
     if (this.#states.now !== "idle") {

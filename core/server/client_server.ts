@@ -42,7 +42,9 @@ export interface ServerParts {
   readonly authProviders: readonly AuthProvider[];
 }
 
-/** Serves clients from a replica: connections, sessions, watches, reads, and writes on their way. */
+/**
+ * Serves clients from a replica: connections, sessions, watches, reads, and writes on their way.
+ */
 export class ClientServer implements ServerContext {
   readonly options: ServerOptions;
   readonly clock: Clock;

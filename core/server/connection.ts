@@ -179,8 +179,8 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
   }
 
   /**
-   * The write at the head has been applied; `body` holds the reply's body. Then everything behind it
-   * is executed, up to the next write.
+   * The write at the head has been applied; `body` holds the reply's body. Then everything behind
+   * it is executed, up to the next write.
    */
   complete(error: ErrorName | undefined, body: Uint8Array): void {
     const queue = this.#queue;

@@ -28,9 +28,9 @@ export function knownParent(path: KnownPath): KnownPath {
 }
 
 /**
- * Paths seen lately, found by their bytes: writes go to the same znodes and parents again and again,
- * and a string that is the same object is also found faster in maps. A fixed number of slots; what
- * shares a slot replaces what was there.
+ * Paths seen lately, found by their bytes: writes go to the same znodes and parents again and
+ * again, and a string that is the same object is also found faster in maps. A fixed number of
+ * slots; what shares a slot replaces what was there.
  */
 export class KnownPaths {
   readonly #slots: (KnownPath | undefined)[] = new Array(SLOTS).fill(undefined);

@@ -78,18 +78,18 @@ export const DEFAULT_OPTIONS: ServerOptions = {
  */
 export function resolveOptions(given: Partial<ServerOptions>): ServerOptions {
   const options = { ...DEFAULT_OPTIONS, ...given };
-  const require = (holds: boolean, name: keyof ServerOptions, rule: string): void => {
+  const demand = (holds: boolean, name: keyof ServerOptions, rule: string): void => {
     if (!holds) throw new RangeError(`${name} must be ${rule}, not ${String(options[name])}`);
   };
-  require(options.tickTimeMs > 0, "tickTimeMs", "above 0");
-  require(options.frameBytesMax >= 1024, "frameBytesMax", "at least 1024");
-  require(options.serverId >= 0 && options.serverId <= 255, "serverId", "from 0 to 255");
-  require(options.snapCount >= 2, "snapCount", "at least 2");
-  require(options.globalOutstandingLimit >= 1, "globalOutstandingLimit", "at least 1");
-  require(options.containerCheckIntervalMs > 0, "containerCheckIntervalMs", "above 0");
-  require(options.containerMaxPerMinute > 0, "containerMaxPerMinute", "above 0");
+  demand(options.tickTimeMs > 0, "tickTimeMs", "above 0");
+  demand(options.frameBytesMax >= 1024, "frameBytesMax", "at least 1024");
+  demand(options.serverId >= 0 && options.serverId <= 255, "serverId", "from 0 to 255");
+  demand(options.snapCount >= 2, "snapCount", "at least 2");
+  demand(options.globalOutstandingLimit >= 1, "globalOutstandingLimit", "at least 1");
+  demand(options.containerCheckIntervalMs > 0, "containerCheckIntervalMs", "above 0");
+  demand(options.containerMaxPerMinute > 0, "containerMaxPerMinute", "above 0");
   const min = sessionTimeoutMin(options);
-  require(sessionTimeoutMax(options) >= min, "maxSessionTimeoutMs", `at least ${min}`);
+  demand(sessionTimeoutMax(options) >= min, "maxSessionTimeoutMs", `at least ${min}`);
   return options;
 }
 

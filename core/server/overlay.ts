@@ -66,8 +66,9 @@ export interface OverlayMark {
 const POOL_MAX = 4096;
 
 /**
- * The tree as it will be: the applied one, and over it the full state of each node that transactions
- * in flight touch, with the digest after all of them (D5). Holds what is not applied yet and no more.
+ * The tree as it will be: the applied one, and over it the full state of each node that
+ * transactions in flight touch, with the digest after all of them (D5). Holds what is not applied
+ * yet and no more.
  */
 export class Overlay {
   readonly #tree: Tree;

@@ -10,8 +10,8 @@ import { prepareMulti } from "./prepare_multi.ts";
 import { type PrepareRules, WriteOperations } from "./prepare_write.ts";
 
 /**
- * The preparer of one leadership: checks each request against the tree and all that is in flight, and
- * writes the transaction with every choice made.
+ * The preparer of one leadership: checks each request against the tree and all that is in flight,
+ * and writes the transaction with every choice made.
  */
 export class TreePreparer implements Preparer {
   readonly #overlay: Overlay;

@@ -9,8 +9,8 @@ export class ServerSession {
   isLocal: boolean;
   connection: ClientConnection | undefined;
   /**
-   * Writes of connections that are gone whose transactions have not come yet. They come before those
-   * of the present connection, which must not take them for its own: xids may be equal.
+   * Writes of connections that are gone whose transactions have not come yet. They come before
+   * those of the present connection, which must not take them for its own: xids may be equal.
    */
   orphanCount = 0;
 

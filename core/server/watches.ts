@@ -3,7 +3,9 @@ export const WATCH = { standard: 1, persistent: 2, recursive: 4 } as const;
 
 const ANY = WATCH.standard | WATCH.persistent | WATCH.recursive;
 
-/** Somebody who watches: hears of a change through the function given to {@link WatchTable.trigger}. */
+/**
+ * Somebody who watches: hears of a change through the function given to {@link WatchTable.trigger}.
+ */
 export interface Watcher {
   /** Paths this watcher has entries for, with the table; kept by the tables themselves. */
   readonly watched: Map<WatchTable<Watcher>, Set<string>>;

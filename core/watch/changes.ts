@@ -24,7 +24,9 @@ export interface ZnodeChange {
 
 /** What a subscriber may ask for. */
 export interface ChangeOptions {
-  /** Whether `previousData` is wanted; costs a copy of the data before each change. Default false. */
+  /**
+   * Whether `previousData` is wanted; costs a copy of the data before each change. Default false.
+   */
   readonly previous?: boolean;
 }
 
@@ -39,7 +41,9 @@ export interface ChangeStreams {
   under(path: string, options?: ChangeOptions): Observable<ZnodeChange>;
 }
 
-/** The part of a change that the apply stack can give; the rest is read only if somebody listens. */
+/**
+ * The part of a change that the apply stack can give; the rest is read only if somebody listens.
+ */
 export interface ChangeSource {
   readonly type: ZnodeChange["type"];
   readonly zxid: Zxid;
@@ -81,7 +85,9 @@ export class ChangeFeed implements ChangeStreams {
     return this.#observe(this.#under, path, options);
   }
 
-  /** Appends a change to the queues of those who want it; their code runs later, in its own task. */
+  /**
+   * Appends a change to the queues of those who want it; their code runs later, in its own task.
+   */
   publish(path: string, source: ChangeSource): void {
     const wanted = this.#subscribersOf(path);
     if (wanted.length === 0) return;

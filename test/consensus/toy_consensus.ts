@@ -252,7 +252,9 @@ export class ToyNode implements Consensus {
     for await (const batch of this.parts.storage.read(applied)) this.#deliver(batch);
   }
 
-  /** Makes log and tree those of the leader: cuts what it does not have, then takes what is missing. */
+  /**
+   * Makes log and tree those of the leader: cuts what it does not have, then takes what is missing.
+   */
   async catchUp(leader: ToyNode): Promise<CatchUp> {
     const { storage } = this.parts;
     const history: Zxid[] = [];
