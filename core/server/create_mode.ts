@@ -22,9 +22,17 @@ export const CREATE_MODES: readonly CreateMode[] = [
 
 /** Type of the transaction that a create becomes. */
 export function createType(opcode: number, mode: CreateMode, inMulti: boolean): number {
-  // Inside a multi the flag decides what is made, alone the opcode does (CP 3.2, 4.1).
+  // Inside a multi the flag comes before the opcode, alone the opcode decides (CP 3.2, 4.1).
   if (!inMulti) return opcode;
   if (mode.container) return OPCODES.createContainer;
   if (mode.ttl) return OPCODES.createTtl;
-  return opcode === OPCODES.create ? OPCODES.create : OPCODES.create2;
+  return opcode === OPCODES.createTtl ? OPCODES.create : opcode;
+}
+
+/**
+ * Whether a create inside of a multi makes sense at all; the whole multi is unreadable if not. A
+ * time to live has its own opcode there, which leaves judging of flags to the operation itself.
+ */
+export function isReadableInMulti(opcode: number, flags: number): boolean {
+  return opcode === OPCODES.createTtl || CREATE_MODES[flags]?.ttl === false;
 }

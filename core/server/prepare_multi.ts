@@ -1,8 +1,9 @@
 import { ERROR_CODES, type ErrorName, ZkError } from "../errors/zk_error.ts";
 import { beginSubTxn, endSubTxn } from "../tree/txn.ts";
-import type { JuteReader, JuteWriter } from "../wire/jute.ts";
+import { getInt, type JuteReader, type JuteWriter } from "../wire/jute.ts";
 import { OPCODES } from "../wire/opcodes.ts";
 import { readAcls } from "../wire/records.ts";
+import { isReadableInMulti } from "./create_mode.ts";
 import type { Overlay } from "./overlay.ts";
 import type { WriteOperations } from "./prepare_write.ts";
 
@@ -29,6 +30,10 @@ export function prepareMulti(
     const done = reader.boolean();
     reader.int();
     if (done) break;
+    // Each begins with its path; a null one fails the whole request, wherever it stands.
+    if (reader.remaining >= 4 && getInt(reader.bytes, reader.offset) === -1) {
+      throw new ZkError("MarshallingError");
+    }
     count += 1;
     if (failure !== undefined) {
       skipOperation(opcode, reader);
@@ -82,8 +87,7 @@ function skipOperation(opcode: number, reader: JuteReader): void {
     default: {
       reader.skipBuffer();
       readAcls(reader);
-      const flags = reader.int();
-      if (flags < 0 || flags > 6) throw new ZkError("MarshallingError");
+      if (!isReadableInMulti(opcode, reader.int())) throw new ZkError("MarshallingError");
       if (opcode === OPCODES.createTtl) reader.long();
     }
   }

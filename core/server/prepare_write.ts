@@ -8,7 +8,7 @@ import { ANY_VERSION, OPCODES, PERMS } from "../wire/opcodes.ts";
 import { type Id, readAcls, writeAcls } from "../wire/records.ts";
 import { NO_SESSION, type SessionId } from "../wire/session_id.ts";
 import { type Zxid, zxidHigh, zxidLow } from "../wire/zxid.ts";
-import { CREATE_MODES, type CreateMode, createType } from "./create_mode.ts";
+import { CREATE_MODES, type CreateMode, createType, isReadableInMulti } from "./create_mode.ts";
 import { type KnownPath, KnownPaths, knownParent, knownPath } from "./known_paths.ts";
 import { type Overlay, PendingNode } from "./overlay.ts";
 import type { Permissions } from "./permissions.ts";
@@ -119,11 +119,10 @@ export class WriteOperations {
     const flags = reader.int();
     const ttlMs = opcode === OPCODES.createTtl ? reader.long() : -1;
     const mode = CREATE_MODES[flags];
-    if (mode === undefined) {
-      if (inMulti) throw new ZkError("MarshallingError");
-      return "BadArguments";
-    }
-    const refused = this.#refuseMode(mode, ttlMs) ?? this.#refuseSession(mode.ephemeral);
+    if (inMulti && !isReadableInMulti(opcode, flags)) throw new ZkError("MarshallingError");
+    if (mode === undefined) return "BadArguments";
+    const usedTtlMs = inMulti && !mode.ttl ? -1 : ttlMs;
+    const refused = this.#refuseMode(mode, usedTtlMs) ?? this.#refuseSession(mode.ephemeral);
     if (refused !== undefined) return refused;
     if (given === undefined) throw new ZkError("MarshallingError");
     if (!given.isValid && !hasParent(given.text)) return "BadArguments";

@@ -153,7 +153,9 @@ export class Reads {
     const node = this.#findPath(this.#reader);
     if (node === NO_NODE) return "NoNode";
     if (!this.#allows(node, PERMS.read, connection.ids)) return "NoAuth";
-    out.int(this.#context.tree.descendantCount(node));
+    const count = this.#context.tree.descendantCount(node);
+    // Asked by its other name, "", the root counts itself as well.
+    out.int(this.#pathStart === this.#pathEnd ? count + 1 : count);
     return undefined;
   }
 

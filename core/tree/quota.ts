@@ -21,6 +21,8 @@ export interface Quota {
   /** Where it is set. */
   readonly path: string;
   readonly limits: QuotaNumbers;
+  /** Whether Apache could read the text of the limits; it refuses writes below `path` if not. */
+  readonly isReadable: boolean;
   /** What is there; undefined when the statistics node is missing. */
   readonly stats: QuotaNumbers | undefined;
 }
@@ -42,6 +44,11 @@ export function parseQuota(text: string): QuotaNumbers {
     countHardLimit: number("countHardLimit"),
     byteHardLimit: number("byteHardLimit"),
   };
+}
+
+/** Whether every part of the text names a number, as Apache's parser demands. */
+function isReadable(text: string): boolean {
+  return text === "" || text.split(/[,;]+/).every((part) => /^[^=]*=[+-]?[0-9]+(=|$)/.test(part));
 }
 
 /** Writes what {@link parseQuota} reads, as Apache does: the odd `=` stops parsers before 3.7. */
@@ -89,9 +96,10 @@ export class Quotas {
   at(path: string): Quota | undefined {
     const limited = this.#deepest(path);
     if (limited === undefined) return undefined;
-    const limits = this.#read(`${QUOTA_ROOT}${limited}/${LIMITS_NAME}`);
-    if (limits === undefined) return undefined;
-    return { path: limited, limits, stats: this.#read(`${QUOTA_ROOT}${limited}/${STATS_NAME}`) };
+    const text = this.#text(`${QUOTA_ROOT}${limited}/${LIMITS_NAME}`);
+    if (text === undefined) return undefined;
+    const stats = this.#read(`${QUOTA_ROOT}${limited}/${STATS_NAME}`);
+    return { path: limited, limits: parseQuota(text), isReadable: isReadable(text), stats };
   }
 
   /** After a create. */
@@ -149,10 +157,15 @@ export class Quotas {
   }
 
   #read(path: string): QuotaNumbers | undefined {
+    const text = this.#text(path);
+    return text === undefined ? undefined : parseQuota(text);
+  }
+
+  #text(path: string): string | undefined {
     const node = this.#tree.findPath(path);
     if (node === NO_NODE) return undefined;
     const data = this.#tree.data(node) ?? new Uint8Array(0);
-    return parseQuota(decodeUtf8(data, 0, data.length));
+    return decodeUtf8(data, 0, data.length);
   }
 
   #write(path: string, numbers: QuotaNumbers): void {
