@@ -76,7 +76,9 @@ export interface Replica {
   deliver(bytes: Uint8Array, start: number, end: number): void;
   /** Ends a run of deliveries: what clients must hear of it leaves now. */
   flush(): void;
-  /** Replaces the whole tree. If the slices throw, the tree is empty afterwards and that is thrown. */
+  /**
+   * Replaces the whole tree. If the slices throw, the tree is empty afterwards and that is thrown.
+   */
   replace(snapshot: Snapshot): Promise<void>;
   /** Nodes changed since the last call, cut into slices; or all nodes. See {@link SliceSource}. */
   changes(whole: boolean): SliceSource;
@@ -103,7 +105,9 @@ export type SliceOrEnd = SnapshotSlice | undefined;
  */
 export interface Consensus {
   readonly status: ConsensusStatus;
-  /** Recovers what is stored, then takes part. Resolves when it has begun; serving may come later. */
+  /**
+   * Recovers what is stored, then takes part. Resolves when it has begun; serving may come later.
+   */
   start(replica: Replica): Promise<void>;
   /** Stops taking part; what was submitted and not delivered stays unanswered. Bounded in time. */
   stop(): Promise<void>;

@@ -1,6 +1,6 @@
 /**
- * The records of ZooKeeper's client protocol, each with how it is read and written. Shared by server
- * and client. Field order is the wire order (`zookeeper.jute` in Apache ZooKeeper).
+ * The records of ZooKeeper's client protocol, each with how it is read and written. Shared by
+ * server and client. Field order is the wire order (`zookeeper.jute` in Apache ZooKeeper).
  */
 import type { JuteReader, JuteWriter } from "./jute.ts";
 import { SessionId } from "./session_id.ts";
