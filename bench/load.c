@@ -12,7 +12,7 @@ int main(int count, char **words) {
   static const struct option names[] = {
     {"root", 1, 0, 'r'}, {"port", 1, 0, 'p'}, {"connections", 1, 0, 'c'}, {"window", 1, 0, 'w'},
     {"watchers", 1, 0, 'n'}, {"rounds", 1, 0, 'o'}, {"seconds", 1, 0, 's'}, {"count", 1, 0, 'm'},
-    {"expect", 1, 0, 'e'}, {"server-pid", 1, 0, 'i'}, {"fixed", 0, 0, 'f'}, {"keep", 0, 0, 'k'},
+    {"rate", 1, 0, 'a'}, {"expect", 1, 0, 'e'}, {"server-pid", 1, 0, 'i'}, {"fixed", 0, 0, 'f'}, {"keep", 0, 0, 'k'},
     {0, 0, 0, 0}};
   for (int letter; (letter = getopt_long(count, words, "", names, NULL)) != -1;) {
     switch (letter) {
@@ -24,6 +24,7 @@ int main(int count, char **words) {
       case 'o': options.rounds = atoi(optarg); break;
       case 's': options.seconds = atof(optarg); break;
       case 'm': options.count_max = atol(optarg); break;
+      case 'a': options.rate = atol(optarg); break;
       case 'e': options.expect = atol(optarg); break;
       case 'i': options.server_pid = atoi(optarg); break;
       case 'f': options.fixed = true; break;

@@ -23,6 +23,7 @@ struct options {
   int rounds;             /* notifications measured */
   double seconds;         /* bound on the measured time */
   long count_max;         /* bound on the measured requests; 0 = none */
+  long rate;              /* requests a second, evenly spread; 0 = as fast as answers come */
   long expect;            /* first: descendants that `root` must have; -1 = do not ask */
   int server_pid;         /* whose CPU time to read; 0 = nobody's */
   bool fixed;             /* a constant-answer server: wrong contents are only counted */

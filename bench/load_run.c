@@ -53,6 +53,8 @@ struct run {
   int reads_in_ten;
   unsigned znodes_each;
   long budget;           /* requests that may still be sent */
+  long granted;          /* of a rate: requests that were due so far */
+  unsigned turn;         /* of a rate: whose turn it is to send */
   bool measuring;
   long answered, mismatches;
   struct histogram histogram;
@@ -209,6 +211,17 @@ static void receive_some(struct run *run, struct connection *connection) {
   fill_window(run, connection, now);
 }
 
+/* Lets as many more requests go as are due by now; those of a late wake-up go together. */
+static void pace(struct run *run, uint64_t elapsed) {
+  long due = (long)((double)elapsed * (double)run->options->rate / 1e9);
+  run->budget += due - run->granted;
+  run->granted = due;
+  for (int i = 0; i < run->options->connections && run->budget > 0; i++) {
+    unsigned turn = run->turn++ % (unsigned)run->options->connections;
+    fill_window(run, &run->connections[turn], now_ns());
+  }
+}
+
 /* Runs until the time or the budget is used up and every answer is in; returns seconds measured. */
 static double drive(struct run *run, double seconds, double *server_cpu) {
   struct epoll_event events[256];
@@ -222,15 +235,18 @@ static double drive(struct run *run, double seconds, double *server_cpu) {
     unsigned outstanding = 0;
     for (int i = 0; i < run->options->connections; i++) outstanding += run->connections[i].count;
     uint64_t now = now_ns();
-    if (measured == 0 && (now >= end || outstanding == 0)) {
+    bool idle = outstanding == 0 && run->options->rate == 0;
+    if (measured == 0 && (now >= end || idle)) {
       measured = now - start;
       *server_cpu = server_cpu_seconds(run->options->server_pid) - cpu_before;
       run->measuring = false;
       run->budget = 0;
     }
-    if (outstanding == 0) return (double)measured / 1e9;
+    if (measured != 0 && outstanding == 0) return (double)measured / 1e9;
     if (measured != 0 && now > end + DRAIN_NS_MAX) fail("%u answers never came", outstanding);
-    int ready = epoll_wait(run->epoll, events, 256, 100);
+    bool paced = run->options->rate > 0 && measured == 0;
+    if (paced) pace(run, now - start);
+    int ready = epoll_wait(run->epoll, events, 256, paced ? 1 : 100);
     for (int i = 0; i < ready; i++) {
       struct connection *connection = events[i].data.ptr;
       if (events[i].events & EPOLLOUT) flush(run, connection);
@@ -297,7 +313,7 @@ void run_throughput(const struct options *options) {
   for (int i = 0; i < options->connections; i++) open_connection(run, i);
 
   double own_before = own_cpu_seconds(), server_cpu = 0, ignored = 0;
-  run->budget = options->count_max > 0 ? options->count_max : INT64_MAX;
+  run->budget = options->rate > 0 ? 0 : options->count_max > 0 ? options->count_max : INT64_MAX;
   run->measuring = true;
   double seconds = drive(run, options->seconds, &server_cpu);
   double own_cpu = own_cpu_seconds() - own_before;

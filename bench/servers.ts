@@ -84,8 +84,14 @@ export class RunningServer implements Target {
 /**
  * Starts a product on `directory/<name>`, with what is there from earlier, and does not wait for
  * it. Both get the same configuration; all else is their default, fsync included.
+ *
+ * @param settings more lines for `zoo.cfg`.
  */
-export async function startProduct(product: Product, directory: string): Promise<RunningServer> {
+export async function startProduct(
+  product: Product,
+  directory: string,
+  settings: readonly string[] = [],
+): Promise<RunningServer> {
   const home = join(directory, product.name);
   mkdirSync(join(home, "data"), { recursive: true });
   const port = await freePort();
@@ -97,6 +103,7 @@ export async function startProduct(product: Product, directory: string): Promise
     "clientPortAddress=127.0.0.1",
     "maxClientCnxns=0",
     "admin.enableServer=false",
+    ...settings,
   ];
   writeFileSync(configuration, `${lines.join("\n")}\n`);
   const log = openSync(join(home, "server.log"), "a");
@@ -110,8 +117,9 @@ export async function startAndAwait(
   product: Product,
   directory: string,
   generator: Generator,
+  settings: readonly string[] = [],
 ): Promise<RunningServer> {
-  const server = await startProduct(product, directory);
+  const server = await startProduct(product, directory, settings);
   try {
     await generator.firstAnswerNs(server.port, "/");
   } catch (cause) {
