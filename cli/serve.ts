@@ -60,6 +60,7 @@ async function serve(file: string | undefined, flags: ServeFlags): Promise<numbe
       env: process.env,
       definitions: flags.D,
       flags: settingsOf(flags),
+      ...(flags.memory === true && { needsDataDir: false }),
     });
     if (flags.memory === true) config.dataDir = undefined;
     if (flags.metricsPort !== undefined) config.metrics.enabled = true;

@@ -15,6 +15,11 @@ export interface ConfigSources {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** The `name=value` of each `-D`. */
   readonly definitions?: readonly string[];
+  /**
+   * Whether `dataDir` must be set: a misspelt one must not start an empty server somewhere else.
+   * Default: when there is a file.
+   */
+  readonly needsDataDir?: boolean;
   /** Settings by the command's own flags, with the flag as their source. */
   readonly flags?: readonly Setting[];
 }
@@ -28,6 +33,12 @@ export interface LoadedConfig {
 const KEYS = new Map(CONFIG_KEYS.flatMap(({ keys }) => keys).map((key) => [key.name, key]));
 const PREFIX = "zookeeper.";
 
+/** Every name that a slip of the hand may have meant. */
+const NAMES = [
+  ...KEYS.keys(),
+  ...[...NOT_APPLICABLE, ...REFUSED].flatMap(({ names }) => names),
+].filter((name) => !name.endsWith("*"));
+
 /**
  * Joins all sources into one configuration.
  *
@@ -38,7 +49,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   const config = defaultConfig();
   // As Apache: whoever writes a zoo.cfg means a server that others can reach.
   if (sources.file !== undefined) Object.assign(config, { host: undefined });
-  const reader = new Reader(config);
+  const reader = new Reader(config, sources.needsDataDir ?? sources.file !== undefined);
   for (const setting of readFile(sources.file)) reader.takeFileSetting(setting);
   const { env = {}, definitions = [], flags = [] } = sources;
   for (const name of ["SERVER_JVMFLAGS", "JVMFLAGS"]) {
@@ -63,14 +74,16 @@ function readFile(file: string | undefined): Setting[] {
 
 class Reader {
   readonly #config: ServerConfig;
+  readonly #needsDataDir: boolean;
   readonly #findings: string[] = [];
   readonly #unknown: string[] = [];
   readonly #honoured = new Set<string>();
   readonly #serverLines = new ServerLines();
   readonly #notApplicable = new Map<string, Set<string>>();
 
-  constructor(config: ServerConfig) {
+  constructor(config: ServerConfig, needsDataDir: boolean) {
     this.#config = config;
+    this.#needsDataDir = needsDataDir;
   }
 
   takeFileSetting(setting: Setting): void {
@@ -102,6 +115,10 @@ class Reader {
         this.#findings.push("enforce.auth.enabled needs enforce.auth.schemes: name one, as digest");
       }
       config.options.enforceAuthSchemes = schemes;
+    }
+    if (this.#needsDataDir && !this.#honoured.has("dataDir")) {
+      const hints = this.#unknown.map((hint) => `; ${hint}`).join("");
+      this.#findings.push(`dataDir is not set: name the folder of the database${hints}`);
     }
     if (this.#findings.length === 0) this.#checkTogether();
     if (this.#findings.length > 0) throw new ConfigError(this.#findings);
@@ -138,7 +155,7 @@ class Reader {
       this.#ignore(reason, written);
       return;
     }
-    const guess = nearest(name.replace(PREFIX, ""), [...KEYS.keys()]);
+    const guess = nearest(name.replace(PREFIX, ""), NAMES);
     const hint = guess === undefined ? "" : `; did you mean ${guess}?`;
     this.#unknown.push(`${source}: unknown key ${written}${hint}`);
   }

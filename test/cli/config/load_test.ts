@@ -11,7 +11,7 @@ function load(text: string, others: Omit<ConfigSources, "file"> = {}): LoadedCon
   try {
     const file = join(folder, "zoo.cfg");
     writeFileSync(file, text);
-    return loadConfig({ file, ...others });
+    return loadConfig({ file, needsDataDir: false, ...others });
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -45,6 +45,13 @@ test("Apache's sample zoo.cfg is honoured, and one warning names what has no eff
   for (const key of ["initLimit", "syncLimit", "autopurge.purgeInterval"]) {
     assert.match(warnings[0] ?? "", key);
   }
+});
+
+test("a zoo.cfg without dataDir is refused, with the misspelt key beside it", () => {
+  const findings = findingsOf(() => load("dataDri=/data\n", { needsDataDir: true }));
+  assert.is(findings.length, 1);
+  assert.match(findings[0] ?? "", "dataDir is not set");
+  assert.match(findings[0] ?? "", "unknown key dataDri; did you mean dataDir?");
 });
 
 test("later sources win: zoo.cfg, SERVER_JVMFLAGS, JVMFLAGS, -D, flags", () => {
