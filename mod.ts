@@ -59,6 +59,7 @@ export { memoryStorage } from "./storage/memory/mod.ts";
 export { sqliteStorage } from "./storage/sqlite/mod.ts";
 export { memoryTransport } from "./transports/memory/mod.ts";
 export { tcpTransport } from "./transports/tcp/mod.ts";
+export { webSocketTransport } from "./transports/websocket/mod.ts";
 
 /** A server with a way in for clients of the same process. */
 export class Server extends KernelServer {

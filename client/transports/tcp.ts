@@ -19,7 +19,7 @@ export function tcpDialer(host: string, port: number): Dialer {
       const net = await import("node:net");
       signal?.throwIfAborted();
       return await new Promise((resolve, reject) => {
-        const socket = net.connect({ host, port, noDelay: true });
+        const socket = net.connect({ host, port, noDelay: true, allowHalfOpen: true });
         const aborted = () => {
           socket.destroy();
           reject(signal?.reason);

@@ -23,6 +23,8 @@ interface Socket {
 type SocketClass = new (url: string) => Socket;
 
 const OPEN = 1;
+/** Servers bound what a message may hold; the messages of a stream may be cut anywhere. */
+const MESSAGE_BYTES_MAX = 1024 * 1024;
 /** Above this many unsent bytes the user is asked to wait. */
 const BUFFERED_BYTES_MAX = 1024 * 1024;
 /** How often a socket that was too full is looked at; the standard has no event for it. */
@@ -99,7 +101,7 @@ class WebSocketConnection implements Connection {
       if (!(data instanceof ArrayBuffer)) return this.destroy();
       const bytes = new Uint8Array(data);
       if (bytes.length === 0 || this.#isClosed) return;
-      if (this.#isPaused) this.#held.push(bytes);
+      if (this.#isPaused || this.#held.length > 0) this.#held.push(bytes);
       else sink.chunk(bytes);
     };
     this.#socket.onerror = () => {};
@@ -107,13 +109,15 @@ class WebSocketConnection implements Connection {
   }
 
   get bufferedBytes(): number {
-    return this.#socket.bufferedAmount;
+    return this.#isClosed ? 0 : this.#socket.bufferedAmount;
   }
 
   write(bytes: Uint8Array): boolean {
     if (this.#isClosed || this.#socket.readyState !== OPEN) return true;
-    // A socket may send from the very bytes later on, and says nothing when it has.
-    this.#socket.send(bytes.slice());
+    for (let at = 0; at < bytes.length; at += MESSAGE_BYTES_MAX) {
+      // A socket may send from the very bytes later on, and says nothing when it has.
+      this.#socket.send(bytes.slice(at, at + MESSAGE_BYTES_MAX));
+    }
     if (this.#socket.bufferedAmount <= BUFFERED_BYTES_MAX) return true;
     this.#drainTimer ??= setInterval(() => this.#checkDrained(), DRAIN_CHECK_MS);
     return false;
@@ -134,11 +138,14 @@ class WebSocketConnection implements Connection {
 
   resume(): void {
     this.#isPaused = false;
-    while (!this.#isPaused && !this.#isClosed) {
-      const bytes = this.#held.shift();
-      if (bytes === undefined) return;
-      this.#sink?.chunk(bytes);
-    }
+    // Not from within the user's call.
+    queueMicrotask(() => {
+      while (!this.#isPaused && !this.#isClosed) {
+        const bytes = this.#held.shift();
+        if (bytes === undefined) return;
+        this.#sink?.chunk(bytes);
+      }
+    });
   }
 
   #checkDrained(): void {

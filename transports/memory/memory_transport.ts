@@ -45,13 +45,16 @@ class MemoryConnection implements Connection {
   }
 
   get bufferedBytes(): number {
-    return 0; // What is written has been copied to the other end.
+    const other = this.#other;
+    return this.#destroyed || other === undefined ? 0 : other.#inboxBytes;
   }
 
   write(bytes: Uint8Array): boolean {
     const other = this.#other;
     if (this.#destroyed || this.#ended || other === undefined || other.#destroyed) return true;
-    other.#inbox.push(bytes.slice());
+    if (bytes.length === 0) return other.#inboxBytes <= HIGH_WATER_BYTES;
+    // Not copied: the writer leaves the bytes alone until they have been taken from the inbox.
+    other.#inbox.push(bytes);
     other.#inboxBytes += bytes.length;
     other.#schedule();
     if (other.#inboxBytes <= HIGH_WATER_BYTES) return true;
@@ -71,10 +74,15 @@ class MemoryConnection implements Connection {
   destroy(): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
+    // As with TCP: who leaves bytes unread, or leaves a writer waiting, resets the connection.
+    const isReset = this.#inbox.length > 0;
     this.#inbox = [];
+    this.#inboxBytes = 0;
     this.#clock.defer(() => this.#sink?.closed());
     const other = this.#other;
-    if (other !== undefined && !other.#destroyed) other.#peerGone();
+    if (other === undefined || other.#destroyed) return;
+    if (isReset) other.destroy();
+    else other.#peerGone();
   }
 
   pause(): void {
@@ -93,6 +101,15 @@ class MemoryConnection implements Connection {
     this.#schedule();
   }
 
+  /** The other end has taken all that was written. */
+  #emptied(): void {
+    if (!this.#writerWaits) return;
+    this.#writerWaits = false;
+    this.#clock.defer(() => {
+      if (!this.#destroyed) this.#sink?.writable();
+    });
+  }
+
   #schedule(): void {
     if (this.#scheduled || this.#destroyed || this.#sink === undefined) return;
     this.#scheduled = true;
@@ -107,14 +124,10 @@ class MemoryConnection implements Connection {
     if (sink === undefined) return;
     while (!this.#paused && !this.#destroyed && this.#inbox.length > 0) {
       const bytes = this.#inbox.shift() as Uint8Array;
-      this.#inboxBytes -= bytes.length;
       sink.chunk(bytes);
+      this.#inboxBytes -= bytes.length;
     }
-    const other = this.#other;
-    if (other !== undefined && other.#writerWaits && this.#inboxBytes <= HIGH_WATER_BYTES) {
-      other.#writerWaits = false;
-      this.#clock.defer(() => other.#sink?.writable());
-    }
+    if (this.#inboxBytes === 0 && this.#other !== undefined) this.#other.#emptied();
     if (this.#ending && !this.#endTold && this.#inbox.length === 0 && !this.#destroyed) {
       this.#endTold = true;
       sink.ended();
