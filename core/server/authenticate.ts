@@ -7,6 +7,8 @@ import { beginReply, endReply } from "./reply.ts";
 
 /** Identities one connection may gather; more are refused like a wrong password. */
 const IDS_MAX = 1000;
+/** Characters of all of them together. */
+const ID_CHARACTERS_MAX = 64 * 1024;
 
 /**
  * Executes the auth packet in `bytes[start..end)`: adds identities, or answers `AuthFailed` and
@@ -66,9 +68,16 @@ function identities(
       return undefined;
     }
     const outcome = provider.authenticate(data, connection.transport.peer);
-    return outcome.ok ? outcome.value : undefined;
+    if (!outcome.ok) return undefined;
+    return characters([...connection.ids, ...outcome.value]) > ID_CHARACTERS_MAX
+      ? undefined
+      : outcome.value;
   } catch (error) {
     if (error instanceof ZkError && error.code === ERROR_CODES.MarshallingError) return undefined;
     throw error;
   }
+}
+
+function characters(ids: readonly Id[]): number {
+  return ids.reduce((sum, { id }) => sum + id.length, 0);
 }

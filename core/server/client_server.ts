@@ -6,6 +6,7 @@ import type { Logger } from "../contracts/logger.ts";
 import type { Metrics } from "../contracts/metrics.ts";
 import type { SessionTracker, SessionTracking } from "../contracts/sessions.ts";
 import type { ByteSink, Connection, FirstBytes } from "../contracts/transport.ts";
+import { InvariantError } from "../errors/invariant.ts";
 import { Tree } from "../tree/tree.ts";
 import { ChangeFeed } from "../watch/changes.ts";
 import { Delivery } from "../watch/delivery.ts";
@@ -234,8 +235,10 @@ export class ClientServer implements ServerContext {
   }
 
   throttle(connection: ClientConnection): boolean {
-    const limit = this.options.globalOutstandingLimit;
-    if (this.statistics.outstanding < limit || connection.queued === 0) return false;
+    const { outstanding, outstandingBytes } = this.statistics;
+    const isCalm =
+      outstanding < this.options.globalOutstandingLimit && outstandingBytes < OUTSTANDING_BYTES_MAX;
+    if (isCalm || connection.queued === 0) return false;
     this.#throttled.add(connection);
     return true;
   }
@@ -246,6 +249,13 @@ export class ClientServer implements ServerContext {
     const waiting = [...this.#throttled];
     this.#throttled.clear();
     for (const connection of waiting) connection.advance();
+  }
+
+  broke(connection: ClientConnection, error: unknown): void {
+    const client = connection.transport.peer.address;
+    this.logger.error("closing a connection: its request met a bug", { client, error });
+    connection.destroy();
+    if (error instanceof InvariantError) this.replica.failed(error);
   }
 
   disconnected(connection: ClientConnection): void {
@@ -298,7 +308,8 @@ export class ClientServer implements ServerContext {
     if (connection.isClosing) {
       if (silentMs > CLOSING_MS_MAX) connection.destroy();
     } else if (session === undefined) {
-      if (silentMs < this.options.sessionlessTimeoutMs) return;
+      // From its beginning on: bytes that come one by one are no handshake.
+      if (now - connection.beganMs < this.options.sessionlessTimeoutMs) return;
       this.statistics.sessionlessExpired.value += 1;
       connection.destroy();
     } else if (connection.isHeld) {
@@ -311,4 +322,6 @@ export class ClientServer implements ServerContext {
 
 /** Time for a client to take its last bytes and go, ms. */
 const CLOSING_MS_MAX = 5000;
+/** Bytes of requests under way at which connections that have some are read no further. */
+const OUTSTANDING_BYTES_MAX = 128 * 1024 * 1024;
 const NOTHING = new Uint8Array(0);

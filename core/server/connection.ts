@@ -17,6 +17,8 @@ import type { Watcher, WatchTable } from "./watches.ts";
 const OUTPUT_BYTES_MAX = 256 * 1024;
 /** xid and type; a shorter frame closes the connection. */
 const REQUEST_HEADER_BYTES = 8;
+/** Nodes and paths visited for a connection before others have their turn, about 2 ms. */
+const EFFORT_MAX = 20_000;
 /** What stands before every frame. */
 const FRAME_LENGTH_BYTES = 4;
 
@@ -39,6 +41,10 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
   wantsReadOnlyByte = false;
   /** Monotonic ms at which bytes came last. */
   heardMs: number;
+  /** Monotonic ms of the connection's beginning. */
+  readonly beganMs: number;
+  /** Nodes and paths visited for its requests since others had their turn. */
+  effort = 0;
   readonly #context: ServerContext;
   readonly #cutter: FrameCutter;
   readonly #queue = new RequestQueue();
@@ -49,6 +55,8 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
   #barrier = false;
   /** The transport wants no more output for now. */
   #blocked = false;
+  /** Its requests took long; others have their turn. */
+  #resting = false;
   #inputEnded = false;
   #writesUnderWay = 0;
   #syncsDone = 0;
@@ -57,7 +65,8 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
     this.transport = transport;
     this.#context = context;
     this.#cutter = new FrameCutter(this, context.options.frameBytesMax);
-    this.heardMs = context.clock.now();
+    this.beganMs = context.clock.now();
+    this.heardMs = this.beganMs;
     this.establishedMs = context.clock.wallTime();
     this.ids = context.permissions.identify(transport.peer);
   }
@@ -139,6 +148,7 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
     this.#phase = "closed";
     this.pending = undefined;
     this.#context.statistics.outstanding -= this.#queue.count;
+    this.#context.statistics.outstandingBytes -= this.#queue.weightBytes;
     this.#queue.clear();
     if (this.session !== undefined) {
       this.#context.sessions.detach(this.session, this.#writesUnderWay);
@@ -168,6 +178,13 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
     if (this.#phase === "closed") return;
     this.#phase = "closing";
     this.#finish();
+    // Read on, or the client's own end is never seen.
+    if (this.#held) this.transport.resume();
+  }
+
+  /** Whether the request at the head of the line is a closeSession with this xid. */
+  awaitsClose(cxid: number): boolean {
+    return this.awaits(cxid) && this.#queue.headType === OPCODES.closeSession;
   }
 
   /** Whether the write at the head of the line is the one with this xid. */
@@ -244,7 +261,11 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
     if (this.#phase !== "new") return false;
     this.#phase = "handshaking";
     this.#context.statistics.packetsReceived += 1;
-    this.#context.handshake.connect(this, bytes.subarray(start, end));
+    try {
+      this.#context.handshake.connect(this, bytes.subarray(start, end));
+    } catch (error) {
+      this.#context.broke(this, error);
+    }
     return this.#isOpen();
   }
 
@@ -264,7 +285,7 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
     const type = getInt(bytes, start + 4);
     const route = this.#context.mayRequest(this, type) ? routeOf(type) : ROUTE.refused;
     if (route === ROUTE.read && this.#queue.count === 0 && !this.#blocked) {
-      this.#context.execute(this, bytes, start, end);
+      this.#execute(bytes, start, end);
       return this.#afterExecution();
     }
     return this.#enqueue(route, bytes, start, end);
@@ -273,12 +294,13 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
   #enqueue(route: number, bytes: Uint8Array, start: number, end: number): boolean {
     const isWrite = route === ROUTE.write || route === ROUTE.close;
     this.#context.statistics.outstanding += 1;
+    this.#context.statistics.outstandingBytes += end - start;
     // Of a write only xid and type are needed again: its body is on its way.
-    const kept = isWrite ? start + REQUEST_HEADER_BYTES : end;
-    this.#queue.push(bytes, start, kept, this.heardMs | 0);
+    const keptBytes = isWrite ? REQUEST_HEADER_BYTES : end - start;
+    this.#queue.push(bytes, start, end, this.heardMs | 0, keptBytes);
     if (isWrite) {
       this.#writesUnderWay += 1;
-      this.#context.submit(this, bytes, start, end);
+      this.#submit(bytes, start, end);
       if (route === ROUTE.close) this.#barrier = true;
     } else if (route === ROUTE.sync) {
       this.#context.sync(this);
@@ -292,7 +314,7 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
   /** Executes from the head of the queue up to a write or sync that is under way. */
   #drain(): void {
     const queue = this.#queue;
-    while (queue.count > 0 && !this.#blocked && this.#isOpen()) {
+    while (queue.count > 0 && !this.#blocked && !this.#resting && this.#isOpen()) {
       const type = queue.headType;
       const route = routeOf(type);
       if (route === ROUTE.write || route === ROUTE.close) {
@@ -301,27 +323,58 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
         if (this.#syncsDone === 0) return;
         this.#syncsDone -= 1;
       }
-      this.#context.execute(this, queue.bytes, queue.headStart, queue.headEnd);
+      this.#execute(queue.bytes, queue.headStart, queue.headEnd);
       if (route !== ROUTE.read && route !== ROUTE.sync) this.#barrier = false;
       if (queue.count > 0) this.#shift();
       this.#afterExecution();
     }
   }
 
+  /** A request that breaks the code costs its connection, not the server. */
+  #execute(bytes: Uint8Array, start: number, end: number): void {
+    try {
+      this.#context.execute(this, bytes, start, end);
+    } catch (error) {
+      this.#context.broke(this, error);
+    }
+  }
+
+  #submit(bytes: Uint8Array, start: number, end: number): void {
+    try {
+      this.#context.submit(this, bytes, start, end);
+    } catch (error) {
+      this.#writesUnderWay -= 1;
+      this.#context.broke(this, error);
+    }
+  }
+
+  /** Lets others have their turn after requests that took long. */
+  #rest(): void {
+    this.effort = 0;
+    this.#resting = true;
+    this.#context.clock.after(0, () => {
+      this.#resting = false;
+      this.advance();
+      this.#context.output.flush();
+    });
+  }
+
   /** Sends early what would pile up. @returns whether more may be executed. */
   #afterExecution(): boolean {
+    if (this.effort > EFFORT_MAX && !this.#resting) this.#rest();
     if ((this.pending?.length ?? 0) > OUTPUT_BYTES_MAX) this.#context.output.flush();
-    return !this.#blocked && this.#isOpen();
+    return !this.#blocked && !this.#resting && this.#isOpen();
   }
 
   #shift(): void {
+    this.#context.statistics.outstandingBytes -= this.#queue.headWeightBytes;
     this.#queue.shift();
     this.#context.statistics.outstanding -= 1;
   }
 
   #mayRead(): boolean {
-    if (!this.#isOpen() || this.#barrier || this.#blocked || !this.#queue.hasRoom) return false;
-    return !this.#context.throttle(this);
+    if (!this.#isOpen() || this.#barrier || this.#blocked || this.#resting) return false;
+    return this.#queue.hasRoom && !this.#context.throttle(this);
   }
 
   #hold(): void {

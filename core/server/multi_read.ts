@@ -7,10 +7,12 @@ import type { Reading, Reads } from "./reads.ts";
  * Answers a multiRead: getData and getChildren, each succeeding or failing alone. The watch flags
  * are ignored, as in Apache (CP 4.1).
  *
- * @throws {ZkError} `MarshallingError` when any operation cannot be read or is not a read.
+ * @throws {ZkError} `MarshallingError` when any operation cannot be read or is not a read, and
+ * when the answer gets longer than a connection may have unsent (`unsentBytesMax`).
  */
 export function multiRead(reads: Reads, reading: Reading): ErrorName | undefined {
-  const { reader, out, connection } = reading;
+  const { reader, out, connection, context } = reading;
+  const begin = out.length;
   for (;;) {
     const { type, done } = readMultiHeader(reader);
     if (done) break;
@@ -22,6 +24,8 @@ export function multiRead(reads: Reads, reading: Reading): ErrorName | undefined
       ? reads.appendData(reader, connection.ids, out)
       : reads.appendChildren(reader, connection.ids, out);
     reader.boolean();
+    // A frame has room for 65,000 requests of a megabyte each.
+    if (out.length - begin > context.options.unsentBytesMax) throw new ZkError("MarshallingError");
     if (error === undefined) continue;
     out.truncate(at);
     const code = ERROR_CODES[error];

@@ -1,7 +1,7 @@
 import { DigestSum, digestOfStat, STAT, STAT_INTS } from "../tree/digest.ts";
 import { NO_NODE, type Tree } from "../tree/tree.ts";
 import { type Acl, OPEN_ACL } from "../wire/records.ts";
-import { type SessionId, SessionMap } from "../wire/session_id.ts";
+import { SessionId, SessionMap } from "../wire/session_id.ts";
 import type { Zxid } from "../wire/zxid.ts";
 import { type KnownPath, knownPath } from "./known_paths.ts";
 
@@ -79,6 +79,8 @@ export class Overlay {
   #head = 0;
   readonly #pool: PendingNode[] = [];
   readonly #sessions = new SessionMap<"created" | "closing">();
+  /** States in flight of nodes that a session owns, in order. */
+  readonly #owned = new SessionMap<Set<PendingNode>>();
 
   constructor(tree: Tree) {
     this.#tree = tree;
@@ -131,7 +133,9 @@ export class Overlay {
 
   /** Counts a changed state into the digest. */
   commit(changed: PendingNode): void {
-    if (!changed.exists || changed.path.isSystem) return;
+    if (!changed.exists) return;
+    if (changed.ownerHigh !== 0 || changed.ownerLow !== 0) this.#own(changed);
+    if (changed.path.isSystem) return;
     this.#sum.add(digestOfStat(changed.crc, changed.ints, 0));
   }
 
@@ -176,23 +180,40 @@ export class Overlay {
     }
   }
 
+  #own(changed: PendingNode): void {
+    const owner = new SessionId(changed.ownerHigh, changed.ownerLow);
+    const states = this.#owned.get(owner);
+    if (states === undefined) this.#owned.set(owner, new Set([changed]));
+    else states.add(changed);
+  }
+
+  #disown(change: PendingNode): void {
+    const states = this.#owned.getHalves(change.ownerHigh, change.ownerLow);
+    if (states === undefined || !states.delete(change) || states.size > 0) return;
+    this.#owned.delete(new SessionId(change.ownerHigh, change.ownerLow));
+  }
+
   #recycle(change: PendingNode): void {
+    if (change.ownerHigh !== 0 || change.ownerLow !== 0) this.#disown(change);
     change.previous = undefined;
     if (this.#pool.length < POOL_MAX) this.#pool.push(change);
   }
 
-  /** Paths of the ephemerals a session will have, in order of creation. */
+  /**
+   * Paths of the ephemerals a session will have, in order of creation. Takes time for what the
+   * session has, not for what is in flight: thousands of sessions may end at once.
+   */
   ephemeralsOf(session: SessionId): string[] {
     const paths = new Set<string>();
     const tree = this.#tree;
     let node = tree.firstEphemeral(session.high, session.low);
-    for (; node !== NO_NODE; node = tree.nextEphemeral(node)) paths.add(tree.pathOf(node));
-    for (let i = this.#head; i < this.#changes.length; i++) {
-      const change = this.#changes[i] as PendingNode;
-      const owned =
-        change.exists && change.ownerHigh === session.high && change.ownerLow === session.low;
-      if (owned) paths.add(change.path.text);
-      else paths.delete(change.path.text);
+    for (; node !== NO_NODE; node = tree.nextEphemeral(node)) {
+      const path = tree.pathOf(node);
+      if (!this.#byPath.has(path)) paths.add(path);
+    }
+    for (const state of this.#owned.get(session) ?? []) {
+      // Only the last state of a path says what will be.
+      if (this.#byPath.get(state.path.key) === state) paths.add(state.path.text);
     }
     return [...paths];
   }

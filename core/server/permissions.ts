@@ -3,6 +3,11 @@ import type { Peer } from "../contracts/transport.ts";
 import type { Outcome } from "../errors/zk_error.ts";
 import { type Acl, type Id, OPEN_ACL } from "../wire/records.ts";
 
+/** Entries of one list, so that a look at it stays short. Apache knows no such limit. */
+const ENTRIES_MAX = 1000;
+/** Characters of all identities of one list; `auth` may stand for many. */
+const LIST_CHARACTERS_MAX = 1024 * 1024;
+
 /** Decides who may do what, from ACLs and the identities of a connection (CP 6). Pure. */
 export class Permissions {
   readonly #providers = new Map<string, AuthProvider>();
@@ -42,7 +47,8 @@ export class Permissions {
 
   /**
    * The list that is stored for one that a client sent: duplicates removed, `auth` replaced by the
-   * identities of the connection. `InvalidAcl` for anything that could never match (CP 6.3).
+   * identities of the connection. `InvalidAcl` for anything that could never match (CP 6.3), and
+   * for lists of more than 1,000 entries or a million characters.
    */
   fixUp(given: readonly Acl[] | null, ids: readonly Id[]): Outcome<readonly Acl[]> {
     if (given === OPEN_ACL) return OPEN;
@@ -50,6 +56,7 @@ export class Permissions {
     if (isOpen(given)) return OPEN;
     const fixed: Acl[] = [];
     for (const acl of removeDuplicates(given)) {
+      if (fixed.length > ENTRIES_MAX) return INVALID;
       if (acl.scheme === "world" && acl.id === "anyone") {
         fixed.push(acl);
       } else if (acl.scheme === "auth") {
@@ -62,6 +69,7 @@ export class Permissions {
         fixed.push(acl);
       }
     }
+    if (isTooLong(fixed)) return INVALID;
     return { ok: true, value: isOpen(fixed) ? OPEN_ACL : fixed };
   }
 
@@ -88,11 +96,19 @@ function isOpen(acls: readonly Acl[]): boolean {
   );
 }
 
-function removeDuplicates(acls: readonly Acl[]): Acl[] {
-  return acls.filter(
-    (acl, index) =>
-      acls.findIndex(
-        (other) => other.perms === acl.perms && other.scheme === acl.scheme && other.id === acl.id,
-      ) === index,
-  );
+function removeDuplicates(acls: readonly Acl[]): readonly Acl[] {
+  if (acls.length < 2) return acls;
+  const seen = new Set<string>();
+  return acls.filter(({ perms, scheme, id }) => {
+    const key = `${perms},${scheme.length},${scheme}${id}`;
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}
+
+function isTooLong(acls: readonly Acl[]): boolean {
+  let characters = 0;
+  for (const { scheme, id } of acls) characters += scheme.length + id.length;
+  return acls.length > ENTRIES_MAX || characters > LIST_CHARACTERS_MAX;
 }

@@ -79,8 +79,8 @@ export class TreePreparer implements Preparer {
           return this.#operations.prepare(request.opcode, this.#reader, out, false);
       }
     } catch (error) {
-      if (!(error instanceof ZkError)) throw error;
       this.#overlay.rollback(mark);
+      if (!(error instanceof ZkError)) throw error;
       return error.kind;
     }
   }

@@ -1,5 +1,5 @@
 import { type ErrorName, ZkError } from "../errors/zk_error.ts";
-import { NO_NODE, STAT_BYTES } from "../tree/tree.ts";
+import { NO_NODE, ROOT, STAT_BYTES } from "../tree/tree.ts";
 import { decodeUtf8, getInt, JuteReader, type JuteWriter, putInt } from "../wire/jute.ts";
 import { OPCODES, PERMS, XIDS } from "../wire/opcodes.ts";
 import { type Acl, type Id, writeAcls } from "../wire/records.ts";
@@ -154,6 +154,7 @@ export class Reads {
     if (node === NO_NODE) return "NoNode";
     if (!this.#allows(node, PERMS.read, connection.ids)) return "NoAuth";
     const count = this.#context.tree.descendantCount(node);
+    if (node !== ROOT) connection.effort += count;
     // Asked by its other name, "", the root counts itself as well.
     out.int(this.#pathStart === this.#pathEnd ? count + 1 : count);
     return undefined;
@@ -171,6 +172,7 @@ export class Reads {
     let node = tree.firstEphemeral(session.high, session.low);
     for (; node !== NO_NODE; node = tree.nextEphemeral(node)) {
       const path = tree.pathOf(node);
+      connection.effort += 1;
       if (!path.startsWith(prefix)) continue;
       out.string(path);
       count += 1;

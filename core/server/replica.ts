@@ -181,7 +181,7 @@ export class ServerReplica implements Replica {
     if (change === "created") return handshake.created(id);
     consensus.tracker?.remove(id);
     const connection = sessions.get(id)?.connection;
-    if (connection?.awaits(cxid) === true) connection.complete(undefined, NOTHING);
+    if (connection?.awaitsClose(cxid) === true) connection.complete(undefined, NOTHING);
     else connection?.destroy();
     sessions.forget(id);
   }

@@ -5,8 +5,8 @@ export const QUEUE_REQUESTS_MAX: number = 10_000;
 /** Bytes of requests of one connection that may wait, one frame more at most. */
 export const QUEUE_BYTES_MAX: number = 4 * 1024 * 1024;
 
-/** Each entry: int size of the frame, int arrival, then the frame (xid, type, body). */
-const ENTRY_HEADER_BYTES = 8;
+/** Each entry: int size kept, int arrival, int weight, then the frame (xid, type, body). */
+const ENTRY_HEADER_BYTES = 12;
 const CAPACITY_BYTES = 1024;
 const CAPACITY_BYTES_KEPT = 64 * 1024;
 
@@ -19,28 +19,44 @@ export class RequestQueue {
   #head = 0;
   #tail = 0;
   #count = 0;
+  #weight = 0;
 
   get count(): number {
     return this.#count;
   }
 
+  /** Bytes of the requests that wait, as they came: also of those parts that are not kept here. */
+  get weightBytes(): number {
+    return this.#weight;
+  }
+
   /** Whether another request may be read. */
   get hasRoom(): boolean {
-    return this.#count < QUEUE_REQUESTS_MAX && this.#tail - this.#head < QUEUE_BYTES_MAX;
+    return this.#count < QUEUE_REQUESTS_MAX && this.#weight < QUEUE_BYTES_MAX;
   }
 
   /**
-   * Appends a frame, or just its beginning when the rest is of no further use.
+   * Appends a frame, or just its beginning when the rest is kept elsewhere.
    *
+   * @param keptBytes how much of the frame is kept.
    * @param arrivalMs a clock's value as an int, for {@link headArrivalMs}.
    */
-  push(bytes: Uint8Array, start: number, end: number, arrivalMs: number): void {
-    const sizeBytes = end - start;
+  push(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    arrivalMs: number,
+    keptBytes: number = end - start,
+  ): void {
+    const weightBytes = end - start;
+    const sizeBytes = keptBytes;
     const at = this.#reserve(ENTRY_HEADER_BYTES + sizeBytes);
     putInt(this.#bytes, at, sizeBytes);
     putInt(this.#bytes, at + 4, arrivalMs);
-    putPart(this.#bytes, at + ENTRY_HEADER_BYTES, bytes, start, end);
+    putInt(this.#bytes, at + 8, weightBytes);
+    putPart(this.#bytes, at + ENTRY_HEADER_BYTES, bytes, start, start + keptBytes);
     this.#count += 1;
+    this.#weight += weightBytes;
   }
 
   /** The buffer that holds the head frame, valid until the next {@link push} or {@link shift}. */
@@ -60,6 +76,10 @@ export class RequestQueue {
     return getInt(this.#bytes, this.#head + 4);
   }
 
+  get headWeightBytes(): number {
+    return getInt(this.#bytes, this.#head + 8);
+  }
+
   get headXid(): number {
     return getInt(this.#bytes, this.headStart);
   }
@@ -70,6 +90,7 @@ export class RequestQueue {
 
   /** Drops the head; the queue must not be empty. */
   shift(): void {
+    this.#weight -= this.headWeightBytes;
     this.#head = this.headEnd;
     this.#count -= 1;
     if (this.#count > 0) return;
@@ -83,6 +104,7 @@ export class RequestQueue {
     this.#head = 0;
     this.#tail = 0;
     this.#count = 0;
+    this.#weight = 0;
   }
 
   #reserve(sizeBytes: number): number {

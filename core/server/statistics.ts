@@ -35,6 +35,8 @@ export class Statistics {
   packetsSent = 0;
   /** Requests received and not answered. */
   outstanding = 0;
+  /** Bytes of these. */
+  outstandingBytes = 0;
   readonly latency: LatencyCount = new LatencyCount();
   readonly #responses = { last: -1, min: -1, max: -1 };
   readonly connectionRequests: Counter;

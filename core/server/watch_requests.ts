@@ -23,6 +23,9 @@ export function setWatches(reading: Reading, withPersistent: boolean): ErrorName
   const recursivePaths = withPersistent ? vector(reader) : [];
   const tell = (type: number, path: string): void => {
     connection.notify(notificationFrame(NO_ZXID, type, path));
+    // It may have been one event too many; a watch must not outlive its connection.
+    if (connection.isClosed) throw new ZkError("ConnectionLoss");
+    connection.effort += 1;
   };
   for (const path of pathsOf(dataPaths)) {
     const node = tree.findPath(path);

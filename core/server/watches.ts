@@ -18,7 +18,8 @@ export interface Watcher {
 export class WatchTable<W extends Watcher = Watcher> {
   readonly #byPath = new Map<string, Map<W, number>>();
   #count = 0;
-  #recursiveCount = 0;
+  /** Recursive watches by the length of their path, so that only those ancestors are looked up. */
+  readonly #recursiveLengths = new Map<number, number>();
 
   /** Pairs of path and watcher. */
   get count(): number {
@@ -43,7 +44,7 @@ export class WatchTable<W extends Watcher = Watcher> {
       this.#count += 1;
       this.#remember(watcher, path);
     }
-    if ((kind & ~before & WATCH.recursive) !== 0) this.#recursiveCount += 1;
+    if ((kind & ~before & WATCH.recursive) !== 0) this.#countRecursive(path, 1);
     watchers.set(watcher, before | kind);
   }
 
@@ -57,7 +58,7 @@ export class WatchTable<W extends Watcher = Watcher> {
     const watchers = this.#byPath.get(path);
     const before = watchers?.get(watcher) ?? 0;
     if (watchers === undefined || (before & kinds) === 0) return false;
-    if ((before & kinds & WATCH.recursive) !== 0) this.#recursiveCount -= 1;
+    if ((before & kinds & WATCH.recursive) !== 0) this.#countRecursive(path, -1);
     const left = before & ~kinds;
     if (left === 0) this.#forget(path, watchers, watcher);
     else watchers.set(watcher, left);
@@ -92,7 +93,7 @@ export class WatchTable<W extends Watcher = Watcher> {
         (told ??= new Set()).add(watcher);
       }
     }
-    if (withAncestors && this.#recursiveCount > 0) told = this.#addAncestors(path, told);
+    if (withAncestors && this.#recursiveLengths.size > 0) told = this.#addAncestors(path, told);
     if (told === undefined) return undefined;
     for (const watcher of told) {
       if (skip === undefined || !skip.has(watcher)) tell(watcher);
@@ -115,8 +116,8 @@ export class WatchTable<W extends Watcher = Watcher> {
     let end = path.length;
     while (end > 1) {
       end = Math.max(path.lastIndexOf("/", end - 1), 0);
-      const ancestor = end === 0 ? "/" : path.slice(0, end);
-      const watchers = this.#byPath.get(ancestor);
+      const isWatched = this.#recursiveLengths.has(Math.max(end, 1));
+      const watchers = isWatched ? this.#byPath.get(path.slice(0, end) || "/") : undefined;
       if (watchers !== undefined) {
         for (const [watcher, kinds] of watchers) {
           if ((kinds & WATCH.recursive) !== 0) (told ??= new Set()).add(watcher);
@@ -125,6 +126,12 @@ export class WatchTable<W extends Watcher = Watcher> {
       if (end === 0) break;
     }
     return told;
+  }
+
+  #countRecursive(path: string, by: number): void {
+    const count = (this.#recursiveLengths.get(path.length) ?? 0) + by;
+    if (count === 0) this.#recursiveLengths.delete(path.length);
+    else this.#recursiveLengths.set(path.length, count);
   }
 
   #remember(watcher: W, path: string): void {

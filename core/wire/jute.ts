@@ -1,7 +1,8 @@
 import { ZkError } from "../errors/zk_error.ts";
 import { type Zxid, zxidFromHalves, zxidHigh, zxidLow } from "./zxid.ts";
 
-const DECODER = new TextDecoder();
+// A byte order mark is a character like others: a decoder that drops it makes two paths of one.
+const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 const ENCODER = new TextEncoder();
 /** Up to here a loop over ASCII beats the decoder's fixed cost. */
 const SHORT_STRING_BYTES = 40;

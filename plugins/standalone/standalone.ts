@@ -140,7 +140,12 @@ export class StandaloneConsensus implements Consensus {
     // One look at the clock for a batch: what is written together has the same time.
     if (this.#batchCount === 0) this.#batchTimeMs = this.#clock.wallTime();
     const at = this.#batch.reserve(4);
-    preparer.prepare(request, { zxid, timeMs: this.#batchTimeMs }, this.#batch);
+    try {
+      preparer.prepare(request, { zxid, timeMs: this.#batchTimeMs }, this.#batch);
+    } catch (error) {
+      this.#batch.truncate(at); // A bug of ours; half a transaction must not reach the log.
+      throw error;
+    }
     this.#batch.intAt(at, this.#batch.length - at - 4);
     this.#lastZxid = zxid;
     if (this.#batchCount === 0) this.#batchFirst = zxid;
