@@ -118,7 +118,12 @@ test("mntr begins with the figures of Apache ZooKeeper, in its order", async () 
 });
 
 /** Figures of things that Apache ZooKeeper does not have. */
-const OWN_FIGURES = ["zk_tree_bytes", "zk_creates_refused_count"];
+const OWN_FIGURES = [
+  "zk_tree_bytes",
+  "zk_creates_refused_count",
+  "zk_log_wal_bytes",
+  "zk_tree_wal_bytes",
+];
 
 test("mntr gives no other name to a figure than Apache ZooKeeper does", async () => {
   const known = new Set([...keysOf(await ask("apache", "mntr")), ...OWN_FIGURES]);
