@@ -66,6 +66,7 @@ export class KernelServer {
   readonly #states = new StateFeed();
   readonly #transports: Transport[];
   #services: Service[] = [];
+  #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   #failure: { readonly error: unknown } | undefined;
 
@@ -129,20 +130,13 @@ export class KernelServer {
       throw new Error(`a server starts once; this one is ${this.#states.now}`);
     }
     this.#states.set("starting");
+    this.#starting = this.#start();
     try {
-      const consensus = this.#container.get(CONSENSUS);
-      this.#services = this.#container.all(SERVICE);
-      this.#clients.start(this.#container.all(FIRST_BYTES));
-      await consensus.start(this.#clients.replica);
-      this.#reaper.start();
-      for (const service of this.#services) await service.start();
-      for (const transport of this.#transports) await transport.listen(this.accept);
-      if (this.#failure !== undefined) throw this.#failure.error;
+      await this.#starting;
     } catch (error) {
       await this.stop();
       throw error;
     }
-    this.#states.set("running");
   }
 
   /**
@@ -158,10 +152,35 @@ export class KernelServer {
     await this.stop();
   }
 
+  async #start(): Promise<void> {
+    const consensus = this.#container.get(CONSENSUS);
+    this.#services = this.#container.all(SERVICE);
+    this.#clients.start(this.#container.all(FIRST_BYTES));
+    await consensus.start(this.#clients.replica);
+    this.#mayGoOn();
+    this.#reaper.start();
+    for (const service of this.#services) {
+      await service.start();
+      this.#mayGoOn();
+    }
+    for (const transport of this.#transports) {
+      await transport.listen(this.accept);
+      this.#mayGoOn();
+    }
+    this.#states.set("running");
+  }
+
+  #mayGoOn(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+    if (this.#stopping !== undefined) throw new Error("the server was stopped while it started");
+  }
+
   async #stop(): Promise<void> {
-    if (this.#failure === undefined) this.#states.set("stopping");
+    this.#states.set("stopping");
     const step = (name: string, task: () => Promise<void>): Promise<void> =>
       this.#bounded(name, task);
+    // What it is opening now is there to be closed afterwards; why it failed is start()'s to say.
+    await step("start", async () => this.#starting?.catch(() => {}));
     for (const transport of this.#transports) {
       await step(`transport ${transport.name}`, () => transport.close());
     }
@@ -173,6 +192,7 @@ export class KernelServer {
     }
     await step("storage", () => this.#storage.close());
     if (this.#failure === undefined) this.#states.set("stopped");
+    else this.#states.fail(this.#failure.error);
   }
 
   /** One step of stopping: what fails or takes too long is logged, and the next one follows. */
@@ -184,7 +204,8 @@ export class KernelServer {
         resolve();
       });
     });
-    const done = task().catch((error) => {
+    const run = async (): Promise<void> => task(); // A part may even throw at once.
+    const done = run().catch((error) => {
       this.#logger.error("a step of stopping failed, going on", { step: name, error });
     });
     await Promise.race([done, tooLong]);
@@ -196,8 +217,7 @@ export class KernelServer {
     if (this.#failure !== undefined) return;
     this.#failure = { error };
     this.#logger.error("the server failed and stops", { error });
-    const wasRunning = this.#states.now === "running";
-    if (wasRunning) void this.stop().then(() => this.#states.fail(error));
+    if (this.#states.now === "running") void this.stop();
   }
 }
 

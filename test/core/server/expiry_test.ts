@@ -108,22 +108,6 @@ test("time in which the server does not read a connection does not expire its se
   await server.stop();
 });
 
-test("an expiry that meets a write of xid 0 does not answer it", async () => {
-  const { server, clock, disk } = await startServer();
-  const { line } = await Line.open(server, { timeoutMs: 4_000 });
-  await pass(clock, 4_000);
-  disk.shut();
-  await pass(clock, 500);
-  line.send(frames.create(0, "/late"));
-  await pass(clock, 1_000);
-  disk.open();
-  await settle();
-  assert.equal(line.takeShort(), []);
-  const { line: other } = await Line.open(server);
-  assert.equal(await other.ask(frames.exists(1, "/late")), ["1:-101"]);
-  await server.stop();
-});
-
 test("a connection that sends no handshake is closed after sessionlessTimeoutMs", async () => {
   const { server, clock, counter } = await startServer({ sessionlessTimeoutMs: 3_000 });
   const line = new Line(server);
