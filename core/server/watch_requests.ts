@@ -83,7 +83,7 @@ const WATCHER_TYPES = [
 /** Answers checkWatches and removeWatches: `NoWatcher` when there is none of the type. */
 export function changeWatches(reading: Reading, remove: boolean): ErrorName | undefined {
   const { reader, connection, context } = reading;
-  const path = reader.text();
+  const path = reader.string() ?? "";
   const kinds = WATCHER_TYPES[reader.int()];
   if (kinds === undefined) throw new ZkError("MarshallingError");
   const { dataWatches, childWatches } = context;

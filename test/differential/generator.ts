@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { data, tupled, USEFUL_ACLS, weighted } from "./names.ts";
-import { endingOp, identityOp, ordinaryOp, quotaNodes, quotaOp, writeOp } from "./operations.ts";
+import {
+  endingOp,
+  identityOp,
+  lifeOfAWatch,
+  ordinaryOp,
+  quotaNodes,
+  quotaOp,
+  writeOp,
+} from "./operations.ts";
 import type { CreateOp, Op, Program, Step } from "./program.ts";
 
 /**
@@ -31,13 +39,17 @@ export function programs(): fc.Arbitrary<Program> {
     [2, "bob:b"],
     [1, "super:secret"],
   );
-  return fc.record({
+  const program = fc.record({
     identities: fc.tuple(identity, identity, identity, identity),
     steps: fc.oneof({ weight: 6, arbitrary: pipelined }, { weight: 1, arbitrary: limited }),
   });
+  const withOddXids = program.map((each): Program => ({ ...each, xids: ODD_XIDS }));
+  return fc.oneof({ weight: 4, arbitrary: program }, { weight: 1, arbitrary: withOddXids });
 }
 
 const SESSIONS = [0, 1, 2, 3] as const;
+/** Any but -1, which is that of events. */
+const ODD_XIDS = [7, 7, 7, 0, -3, -2, -4, -8, 2 ** 31 - 1, -(2 ** 31), 7, 1];
 type Lengths = { readonly minLength: number; readonly maxLength: number };
 
 function steps(
@@ -70,9 +82,12 @@ function pipelinedStep(session: number): fc.Arbitrary<Step> {
   const ops = fc.tuple(opening, many).map(([first, rest]) => [...first, ...rest]);
   return fc.oneof(
     { weight: 30, arbitrary: batch(session, ops) },
+    { weight: 4, arbitrary: batch(session, lifeOfAWatch(session)) },
     { weight: 3, arbitrary: batch(session, tupled(endingOp())) },
     { weight: 2, arbitrary: fc.constant<Step>({ kind: "drop", session }) },
     { weight: 2, arbitrary: fc.constant<Step>({ kind: "expire", session }) },
+    { weight: 1, arbitrary: fc.constant<Step>({ kind: "wrongPassword", session }) },
+    { weight: 1, arbitrary: fc.constant<Step>({ kind: "zxidAhead", session }) },
   );
 }
 

@@ -37,12 +37,21 @@ const BAD_PATHS: readonly PathText[] = [
   "@/nowhere/at/all",
 ];
 
+/** Nodes that every server has. */
+export const SYSTEM_PATHS: readonly PathText[] = [
+  "/",
+  "/zookeeper",
+  "/zookeeper/quota",
+  "/zookeeper/config",
+];
+
 /** Mostly one of the few good paths; sometimes one that the server should refuse. */
 export function path(): fc.Arbitrary<PathText> {
   const bad = fc.constantFrom(...BAD_PATHS);
   return fc.oneof(
-    { weight: 14, arbitrary: weighted(...GOOD_PATHS) },
-    { weight: 1, arbitrary: bad },
+    { weight: 28, arbitrary: weighted(...GOOD_PATHS) },
+    { weight: 2, arbitrary: bad },
+    { weight: 1, arbitrary: fc.constantFrom(...SYSTEM_PATHS) },
   );
 }
 

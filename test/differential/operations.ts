@@ -56,7 +56,6 @@ function anyCreateOp(): fc.Arbitrary<CreateOp> {
 /** Any write but multi. */
 export function writeOp(): fc.Arbitrary<Op> {
   const [remove, change] = [fc.constant("delete" as const), fc.constant("setData" as const)];
-  const special = fc.constantFrom("/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config");
   return fc.oneof(
     { weight: 10, arbitrary: anyCreateOp() },
     { weight: 6, arbitrary: fc.record({ op: remove, path: path(), version: version() }) },
@@ -65,7 +64,6 @@ export function writeOp(): fc.Arbitrary<Op> {
       arbitrary: fc.record({ op: change, path: path(), data: data(), version: version() }),
     },
     { weight: 3, arbitrary: setAclOp() },
-    { weight: 1, arbitrary: fc.record({ op: remove, path: special, version: version() }) },
   );
 }
 
@@ -76,7 +74,6 @@ function setAclOp(): fc.Arbitrary<Op> {
 
 function readOp(mayWatch: boolean): fc.Arbitrary<Op> {
   const watch = mayWatch ? fc.boolean() : fc.constant(false);
-  const at = fc.oneof({ weight: 12, arbitrary: path() }, fc.constantFrom("/", "/zookeeper"));
   return fc.oneof(
     {
       weight: 5,
@@ -90,7 +87,7 @@ function readOp(mayWatch: boolean): fc.Arbitrary<Op> {
       weight: 3,
       arbitrary: fc.record({
         op: fc.constantFrom("getACL", "sync", "getEphemerals", "getAllChildrenNumber"),
-        path: at,
+        path: path(),
       }),
     },
   );
@@ -156,6 +153,7 @@ function multiOp(): fc.Arbitrary<Op> {
     { weight: 4, arbitrary: fc.record({ op: multi, ops: parts(write) }) },
     { weight: 4, arbitrary: fc.record({ op: multi, ops: parts(good) }) },
     { weight: 3, arbitrary: fc.record({ op: multi, ops: lifeOfANode() }) },
+    { weight: 2, arbitrary: fc.record({ op: multi, ops: brokenLife(write) }) },
     { weight: 3, arbitrary: fc.record({ op: multiRead, ops: parts(read) }) },
     { weight: 1, arbitrary: fc.record({ op: multi, ops: parts(fc.oneof(write, read)) }) },
     { weight: 1, arbitrary: fc.record({ op: multiRead, ops: parts(fc.oneof(write, read)) }) },
@@ -188,6 +186,42 @@ function lifeOfANode(): fc.Arbitrary<Op[]> {
     ];
     return life.slice(0, count);
   });
+}
+
+/** The life of a node with some other operation in its midst, which mostly fails. */
+function brokenLife(other: fc.Arbitrary<Op>): fc.Arbitrary<Op[]> {
+  return fc
+    .tuple(lifeOfANode(), other, fc.nat({ max: 6 }))
+    .map(([life, op, at]) => [...life.slice(0, at), op, ...life.slice(at)]);
+}
+
+/** Sets a watch, then asks for it or takes it away, changes what it watches, and asks again. */
+export function lifeOfAWatch(session: number): fc.Arbitrary<readonly Op[]> {
+  const mode = session === PERSISTENT_SESSION ? 0 : 1;
+  const reads = ["exists", "getData", "getChildren"] as const;
+  const set = (at: PathText): fc.Arbitrary<Op> =>
+    session < STANDARD_SESSIONS
+      ? fc.record({
+          op: fc.constantFrom(...reads),
+          path: fc.constant(at),
+          watch: fc.constant(true),
+        })
+      : fc.constant<Op>({ op: "addWatch", path: at, mode });
+  const look = (at: PathText): fc.Arbitrary<Op> => {
+    const types = session < STANDARD_SESSIONS ? [1, 2, 3] : [3];
+    const op = fc.constantFrom<"checkWatches" | "removeWatches">("checkWatches", "removeWatches");
+    return fc.record({ op, path: fc.constant(at), mode: fc.constantFrom(...types) });
+  };
+  const change = (at: PathText): fc.Arbitrary<Op> =>
+    fc.constantFrom<Op>(
+      { op: "create", path: at, data: null, acl: "open", flags: 0 },
+      { op: "create", path: `${at}/w`, data: null, acl: "open", flags: 1 },
+      { op: "setData", path: at, data: "w", version: -1 },
+      { op: "delete", path: at, version: -1 },
+    );
+  return fc
+    .constantFrom("@/a", "@/b", "@/a/x", "@/m")
+    .chain((at) => fc.tuple(set(at), look(at), change(at), look(at), change(at)));
 }
 
 function bareOp(): fc.Arbitrary<Op> {

@@ -96,13 +96,19 @@ export type BatchStep = {
 /**
  * `drop` cuts the connection, and the next use of the session re-attaches it. `expire`
  * re-attaches with the shortest timeout, stays silent and waits for the session's end.
+ * `wrongPassword` and `zxidAhead` try in vain to re-attach it.
  */
-export type SessionStep = { readonly kind: "drop" | "expire"; readonly session: number };
+export type SessionStep = {
+  readonly kind: "drop" | "expire" | "wrongPassword" | "zxidAhead";
+  readonly session: number;
+};
 export type Step = BatchStep | SessionStep;
 
 export type Program = {
   /** What each session says in an auth packet when it connects; null says nothing. */
   readonly identities: readonly (string | null)[];
+  /** The xids that each session uses again and again; left out, it counts from 1. */
+  readonly xids?: readonly number[];
   readonly steps: readonly Step[];
 };
 

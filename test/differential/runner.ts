@@ -10,6 +10,13 @@ const CLOSE_MS_MAX = 2_000;
 const POLL_MS = 20;
 /** Nodes of a program that may get quotas; their places under /zookeeper/quota exist. */
 const QUOTA_PLACES = ["~", "~/a", "~/b"];
+/** Nodes that outlive a program, with the list that each has on a fresh server. */
+const SYSTEM_NODES = [
+  ["/", "open"],
+  ["/zookeeper", "open"],
+  ["/zookeeper/quota", "open"],
+  ["/zookeeper/config", "readOnly"],
+] as const;
 
 /** Runs programs on one server, one after the other, each under a root of its own. */
 export class Runner {
@@ -26,7 +33,7 @@ export class Runner {
   async run(program: Program): Promise<Transcript> {
     const root = `/d${this.#programCount++}`;
     const normaliser = await this.#prepare(root);
-    const open = (): Session => new Session(this.#server.port, normaliser);
+    const open = (): Session => new Session(this.#server.port, normaliser, program.xids);
     const sessions = program.identities.map(open);
     const steps: StepRecord[] = [];
     try {
@@ -39,6 +46,9 @@ export class Runner {
       }
       await this.#remove("@");
       await this.#remove("~");
+      for (const [path, acl] of SYSTEM_NODES) {
+        await this.#ask({ op: "setACL", path, acl, version: -1 });
+      }
       await this.#control.request([{ op: "closeSession" }]); // Its expiry would move the zxid.
     }
   }
@@ -62,6 +72,10 @@ export class Runner {
     if (session === undefined) throw new Error(`the program has no session ${step.session}`);
     if (step.kind === "drop") session.cut();
     if (step.kind === "expire") await this.#expire(session);
+    if (step.kind === "wrongPassword" || step.kind === "zxidAhead") {
+      session.cut();
+      if (session.exists) await session.intrude(step.kind);
+    }
     if (step.kind === "batch") {
       const identity = program.identities[step.session] ?? null;
       if (!session.connected) await session.connect(TIMEOUT_MS, identity);

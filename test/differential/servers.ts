@@ -48,12 +48,18 @@ export async function startServer(kind: ServerKind): Promise<Server> {
   const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}\n`);
   writeFileSync(config, lines.join(""));
   const [command, args] = commandLine(kind, config);
-  const child = spawn(command, args, { cwd: home, stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(command, args, { cwd: home, stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
-  child.stderr.on("data", (chunk) => {
+  const keep = (chunk: Buffer): void => {
     log = `${log}${chunk}`.slice(-4_000);
-  });
+  };
+  child.stdout.on("data", keep);
+  child.stderr.on("data", keep);
+  const tell = (code: number | null, signal: string | null): void =>
+    console.error(`the ${kind} server has ended: exit code ${code}, signal ${signal}\n${log}`);
+  child.once("exit", tell);
   const stop = async (): Promise<void> => {
+    child.off("exit", tell);
     await stopProcess(child);
     rmSync(home, { recursive: true, force: true });
   };

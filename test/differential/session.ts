@@ -19,19 +19,21 @@ export class Session {
   lastZxid = 0n;
   readonly #port: number;
   readonly #normaliser: Normaliser;
+  readonly #xids: readonly number[] | undefined;
   #connection: Connection | undefined;
   #id = 0n;
   #password: Uint8Array = new Uint8Array(16);
-  #nextXid = 1;
+  #sentCount = 0;
   /** Names of the requests not answered yet, oldest first. */
   #owed: string[] = [];
   #greeted = true;
   #endTold = true;
   #entries: Entry[] = [];
 
-  constructor(port: number, normaliser: Normaliser) {
+  constructor(port: number, normaliser: Normaliser, xids?: readonly number[]) {
     this.#port = port;
     this.#normaliser = normaliser;
+    this.#xids = xids;
   }
 
   get connected(): boolean {
@@ -53,16 +55,22 @@ export class Session {
    */
   async connect(timeoutMs: number, identity: string | null): Promise<void> {
     const wasNew = !this.exists;
-    this.#connection = await Connection.dial(this.#port);
-    [this.#greeted, this.#endTold, this.#owed] = [false, false, []];
-    const hello = new FrameWriter().int(0).long(0n).int(timeoutMs).long(this.#id);
-    hello.buffer(this.#password).bool(false);
-    this.#connection.write(hello.frame());
+    await this.#hello(0n, timeoutMs, this.#password);
     if (identity !== null) {
       this.send([{ op: "auth", scheme: "digest", auth: identity }]);
     }
     await this.#settle();
     if (!wasNew && !this.exists) await this.connect(timeoutMs, identity);
+  }
+
+  /** Tries to re-attach in a way that a server refuses; the session lives on without a connection. */
+  async intrude(kind: "wrongPassword" | "zxidAhead"): Promise<void> {
+    const [id, password] = [this.#id, this.#password];
+    const wrong = kind === "wrongPassword";
+    await this.#hello(wrong ? 0n : 2n ** 62n, TIMEOUT_MS, wrong ? new Uint8Array(16) : password);
+    await this.#settle();
+    await this.ended(ANSWER_MS_MAX);
+    [this.#id, this.#password] = [id, password];
   }
 
   /** Writes all of `ops` at once. */
@@ -102,6 +110,13 @@ export class Session {
   take(): Entry[] {
     this.#read();
     return this.#entries.splice(0);
+  }
+
+  async #hello(lastZxid: bigint, timeoutMs: number, password: Uint8Array): Promise<void> {
+    this.#connection = await Connection.dial(this.#port);
+    [this.#greeted, this.#endTold, this.#owed] = [false, false, []];
+    const hello = new FrameWriter().int(0).long(lastZxid).int(timeoutMs).long(this.#id);
+    this.#connection.write(hello.buffer(password).bool(false).frame());
   }
 
   async #settle(): Promise<void> {
@@ -161,9 +176,11 @@ export class Session {
   }
 
   #xidOf(op: Op): number {
+    const count = this.#sentCount++;
+    if (this.#xids !== undefined) return this.#xids[count % this.#xids.length] ?? 0;
     if (op.op === "ping") return PING_XID;
     if (op.op === "auth") return AUTH_XID;
     if (op.op === "setWatches" || op.op === "setWatches2") return SET_WATCHES_XID;
-    return this.#nextXid++;
+    return count;
   }
 }
