@@ -23,7 +23,9 @@ export function treeStateCrc(state: Omit<TreeState, "crc">): number {
 
 /** The checksum that belongs to a part. */
 export function partCrc(part: Omit<PartRow, "crc">): number {
-  return crc32(part.bytes, numbersCrc(part.id));
+  const keyCrc = numbersCrc(part.id);
+  // Empty bytes from the npm binding have no memory behind them, which zlib takes for "begin at 0".
+  return part.bytes.length === 0 ? keyCrc : crc32(part.bytes, keyCrc);
 }
 
 /** What is wrong with a row, alone and as the successor of the one whose key is `previous`. */

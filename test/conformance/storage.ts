@@ -246,6 +246,20 @@ function testDurability(
     return again;
   });
 
+  check(
+    "a checkpoint without any session survives, and forgets those before it",
+    async (storage) => {
+      await fill(storage, batchOf([1]), batchOf([2]));
+      const sessions = [{ id: new SessionId(3, 4), timeoutMs: 4000 }];
+      await storage.checkpoint(snapshotOf(1, sliceOf([{ path: "/" }], { sessions })));
+      await storage.checkpoint(snapshotOf(2, sliceOf([], { sessions: [] })));
+      const again = await remake(storage);
+      assert.equal((await again.open()).checkpointZxid, 2);
+      assert.deepEqual((await readSnapshot(again.load())).sessions, []);
+      return again;
+    },
+  );
+
   check("a truncation in a batch, and what was appended behind it, survive", async (storage) => {
     await fill(storage, batchOf([1, 2, 3, 4]));
     await storage.truncate(2);
