@@ -142,7 +142,7 @@ export class ClientServer implements ServerContext {
     const { address } = transport.peer;
     const total = this.connections.size + this.claimed.size;
     const ofAddress = this.#perAddress.get(address) ?? 0;
-    const isLocal = transport.peer.port === 0 && address === "";
+    const isLocal = !/[.:]/.test(address); // Within this process there are no IP addresses.
     if (maxCnxns > 0 && total >= maxCnxns) return this.#reject(address, "maxCnxns", maxCnxns);
     if (maxClientCnxns > 0 && ofAddress >= maxClientCnxns && !isLocal) {
       return this.#reject(address, "maxClientCnxns", maxClientCnxns);
