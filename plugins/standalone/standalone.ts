@@ -206,7 +206,8 @@ export class StandaloneConsensus implements Consensus {
     this.#scheduled = true;
     this.#clock.defer(() => {
       this.#scheduled = false;
-      if (this.#writing !== undefined) return;
+      // Stopped meanwhile: the storage may be closed already.
+      if (this.#writing !== undefined || this.#status.serving === "none") return;
       this.#writing = this.#write()
         .catch((error) => this.#fail(error))
         .finally(() => {

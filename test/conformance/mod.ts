@@ -15,8 +15,10 @@
  */
 export { type AuthProviderFixture, testAuthProvider } from "./auth.ts";
 export { type ClockFixture, testClock } from "./clock.ts";
+export { type ConsensusFixture, type ConsensusParts, testConsensus } from "./consensus.ts";
 export { type EntropyFixture, testEntropy } from "./entropy.ts";
 export { type LoggerFixture, testLogger } from "./logger.ts";
 export { type MetricsFixture, testMetrics } from "./metrics.ts";
 export { type SessionTrackingFixture, testSessionTracking } from "./sessions.ts";
 export { type StorageFixture, testStorage } from "./storage.ts";
+export { type TransportFixture, testTransport } from "./transport.ts";
