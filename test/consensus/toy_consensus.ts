@@ -107,8 +107,8 @@ export class ToyNode implements Consensus {
   }
 
   async stop(): Promise<void> {
-    this.#stopTicking();
-    await this.#disk;
+    this.#cluster.cutOff.add(this.index);
+    await this.stepDown();
   }
 
   // Asked by the server.
