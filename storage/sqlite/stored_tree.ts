@@ -7,14 +7,17 @@ import {
   type SnapshotSlice,
   StorageError,
 } from "../../core/contracts/storage.ts";
-import { getInt, JuteReader, JuteWriter, putInt } from "../../core/wire/jute.ts";
+import { getInt, JuteReader, JuteWriter } from "../../core/wire/jute.ts";
 import { readAcls, readSessionId, writeSessionId } from "../../core/wire/records.ts";
 import { formatZxid, ZXID_ZERO, type Zxid } from "../../core/wire/zxid.ts";
-import type { Area, Disk, NodePage, NodeRows, PartRow, TreeFile, TreeState } from "./disk.ts";
+import type { Area, Disk, NodePage, PartRow, TreeFile, TreeState } from "./disk.ts";
 import { partCrc, requireSound, treeStateCrc } from "./log_check.ts";
+import { NodeGroup } from "./node_group.ts";
 import { StoredAcls } from "./stored_acls.ts";
 
 const SLICE_NODES = 2_000;
+/** Deleted paths that make a change of the stored tree full. */
+const DELETED_FULL = 2_000;
 const SESSIONS_ID = 0;
 
 /** The checkpoint: the stored tree, how it takes changes, and how a whole one replaces it. */
@@ -100,15 +103,25 @@ export class StoredTree {
 
   async #take(area: Area, snapshot: Snapshot, acls: StoredAcls): Promise<void> {
     const storedIds = new Map<number, number>();
+    const group = new NodeGroup();
+    let parts: PartRow[] = [];
+    let deleted: string[] = [];
+    const flush = async (): Promise<void> => {
+      await this.#file.change(area, { parts, deleted, nodes: group.rows() });
+      parts = [];
+      deleted = [];
+      group.clear();
+    };
     for await (const slice of snapshot.slices) {
-      const parts = acls.take(slice.acls, storedIds);
+      // Within one change, nodes come after what is deleted.
+      const isNext = slice.deleted.length > 0 && !group.isEmpty;
+      if (isNext || group.isFull || deleted.length >= DELETED_FULL) await flush();
+      parts.push(...acls.take(slice.acls, storedIds));
       if (slice.sessions !== undefined) parts.push(sessionsPart(slice.sessions));
-      await this.#file.change(area, {
-        parts,
-        deleted: slice.deleted,
-        nodes: nodeRows(slice, storedIds),
-      });
+      deleted.push(...slice.deleted);
+      group.add(slice.nodes, storedIds);
     }
+    await flush();
   }
 
   /** See `Storage.load`. @throws {StorageError} `damaged`, from the iteration. */
@@ -188,29 +201,6 @@ function findPageDamage(page: NodePage): string | undefined {
   }
   const isSound = page.keysMatch && at === records.length;
   return isSound ? undefined : `a znode up to ${page.lastPath} in tree.db is damaged`;
-}
-
-/** Where the records of a slice lie, with the ids that their lists have in the stored tree. */
-function nodeRows(slice: SnapshotSlice, storedIds: ReadonlyMap<number, number>): NodeRows {
-  let records = slice.nodes;
-  const starts: number[] = [];
-  const pathSizes: number[] = [];
-  const crcs = new Uint8Array(slice.nodeCount * 4);
-  const found: NodeRecord = { pathStart: 0, pathEnd: 0, aclAt: 0, end: 0 };
-  for (let at = 0; at < records.length; at = found.end) {
-    locateNodeRecord(records, at, found);
-    const id = getInt(records, found.aclAt + 4);
-    const storedId = storedIds.get(id);
-    if (storedId !== undefined && storedId !== id) {
-      if (records === slice.nodes) records = slice.nodes.slice();
-      putInt(records, found.aclAt + 4, storedId);
-    }
-    putInt(crcs, starts.length * 4, crc32(records.subarray(at, found.end)));
-    starts.push(at);
-    pathSizes.push(found.pathEnd - found.pathStart);
-  }
-  starts.push(records.length);
-  return { records, starts, pathSizes, crcs };
 }
 
 function sessionsPart(sessions: readonly SessionRecord[]): PartRow {
