@@ -228,6 +228,7 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
     this.#drain();
     if (this.#held && this.#mayRead()) {
       this.#held = false;
+      this.heardMs = this.#context.clock.now(); // Its silence so far was ours (D20).
       this.transport.resume();
       this.#cutter.resume();
     }
