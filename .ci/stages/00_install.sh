@@ -1,9 +1,9 @@
-# Installs what the other stages need: Debian's ZooKeeper and its clients, a compiler for the
-# SQLite binding, the packages of this project, and the other runtimes.
+# Installs what the other stages need: Debian's ZooKeeper and its clients, a browser, a compiler for
+# the SQLite binding, the packages of this project, and the other runtimes.
 set -eu
 . .ci/paths.sh
 
-debian="zookeeper zookeeper-bin libzookeeper-java python3-kazoo g++ make python3"
+debian="zookeeper zookeeper-bin libzookeeper-java python3-kazoo chromium g++ make python3"
 missing=
 for package in $debian; do
   dpkg -s "$package" >/dev/null 2>&1 || missing+=" $package"
