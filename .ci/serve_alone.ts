@@ -2,8 +2,8 @@
  * Starts the command on the runtime that runs this file, serves one session over TCP (connect,
  * create, read back, close), stops it with SIGTERM and expects exit code 0.
  *
- * `serve_alone.ts [COMMAND]`: without an argument, `bin/zookit.js` of the clone that is the working
- * directory.
+ * `serve_alone.ts [PROGRAM]`: without an argument, `bin/zookit.js` of the clone that is the working
+ * directory; any other program gets the command's arguments too, and may disregard them.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
