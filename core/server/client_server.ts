@@ -25,6 +25,7 @@ import { Output } from "./output.ts";
 import { Permissions } from "./permissions.ts";
 import { Reads } from "./reads.ts";
 import { refuse } from "./refuse.ts";
+import { beginReply, endReply } from "./reply.ts";
 import { ServerReplica } from "./replica.ts";
 import { ROUTE, routeOf } from "./routes.ts";
 import { SessionIds } from "./session_ids.ts";
@@ -173,7 +174,13 @@ export class ClientServer implements ServerContext {
     }
   }
 
-  mayRequest(connection: ClientConnection, type: number): boolean {
+  routeFor(connection: ClientConnection, type: number): number {
+    if (!this.#mayRequest(connection, type)) return ROUTE.refused;
+    const isLocal = connection.session?.isLocal === true;
+    return isLocal && type === OPCODES.closeSession ? ROUTE.barrier : routeOf(type);
+  }
+
+  #mayRequest(connection: ClientConnection, type: number): boolean {
     const { enforceAuthSchemes } = this.options;
     if (enforceAuthSchemes.length === 0) return true;
     if (type === OPCODES.auth || type === OPCODES.sasl) return true;
@@ -183,7 +190,7 @@ export class ClientServer implements ServerContext {
   execute(connection: ClientConnection, bytes: Uint8Array, start: number, end: number): void {
     const type = getInt(bytes, start + 4);
     const route = routeOf(type);
-    if (!this.mayRequest(connection, type)) {
+    if (!this.#mayRequest(connection, type)) {
       refuse(this, connection, getInt(bytes, start), "SessionClosedRequireSaslAuth");
     } else if (route === ROUTE.read || route === ROUTE.sync) {
       this.#reads.execute(connection, bytes, start, end);
@@ -191,6 +198,8 @@ export class ClientServer implements ServerContext {
       authenticate(this, connection, bytes, start, end);
     } else if (type === OPCODES.sasl) {
       answerSasl(this, connection, bytes, start);
+    } else if (type === OPCODES.closeSession && connection.session !== undefined) {
+      this.#closeLocal(connection, connection.session, getInt(bytes, start));
     } else {
       refuse(this, connection, getInt(bytes, start), "Unimplemented");
     }
@@ -267,7 +276,7 @@ export class ClientServer implements ServerContext {
     this.#forgetAddress(connection.transport.peer.address);
   }
 
-  /** A local session that needs more becomes global; one that is closed is just forgotten. */
+  /** A local session that needs more becomes global. */
   #prepareLocal(session: ServerSession, request: WriteRequest): void {
     const body = request.bytes.subarray(request.bodyStart, request.bodyEnd);
     const upgrades = this.options.localSessionsUpgradingEnabled;
@@ -275,6 +284,17 @@ export class ClientServer implements ServerContext {
     session.isLocal = false;
     this.localTracker.remove(session.id);
     this.submitCreateSession(session.id, session.timeoutMs);
+  }
+
+  /** A local session ends without a transaction. */
+  #closeLocal(connection: ClientConnection, session: ServerSession, xid: number): void {
+    this.localTracker.remove(session.id);
+    this.sessions.forget(session.id);
+    const out = this.output.open(connection);
+    const at = beginReply(out, xid, this.tree.lastZxid);
+    endReply(out, at, undefined);
+    connection.answered(OPCODES.closeSession, xid, out.length - at);
+    connection.close();
   }
 
   #reject(address: string, limit: string, value: number): undefined {

@@ -284,7 +284,7 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
     this.counters.received += 1;
     this.#context.statistics.packetsReceived += 1;
     const type = getInt(bytes, start + 4);
-    const route = this.#context.mayRequest(this, type) ? routeOf(type) : ROUTE.refused;
+    const route = this.#context.routeFor(this, type);
     if (route === ROUTE.read && this.#queue.count === 0 && !this.#blocked) {
       this.#execute(bytes, start, end);
       return this.#afterExecution();
@@ -316,11 +316,9 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
   #drain(): void {
     const queue = this.#queue;
     while (queue.count > 0 && !this.#blocked && !this.#resting && this.#isOpen()) {
-      const type = queue.headType;
-      const route = routeOf(type);
-      if (route === ROUTE.write || route === ROUTE.close) {
-        if (this.#context.mayRequest(this, type)) return;
-      } else if (route === ROUTE.sync) {
+      const route = this.#context.routeFor(this, queue.headType);
+      if (route === ROUTE.write || route === ROUTE.close) return;
+      if (route === ROUTE.sync) {
         if (this.#syncsDone === 0) return;
         this.#syncsDone -= 1;
       }

@@ -39,8 +39,11 @@ export interface ServerContext {
   readonly turnMs: number;
   /** A session's client was heard of. */
   touch(session: ServerSession): void;
-  /** Whether the rule that clients must authenticate lets a connection make this request. */
-  mayRequest(connection: ClientConnection, type: number): boolean;
+  /**
+   * How a connection's request is treated, one of `ROUTE`: refused when the rule that clients must
+   * authenticate forbids it; the closing of a local session needs no transaction.
+   */
+  routeFor(connection: ClientConnection, type: number): number;
   /** Executes a request that needs no transaction: `bytes[start..end)` is xid, type, body. */
   execute(connection: ClientConnection, bytes: Uint8Array, start: number, end: number): void;
   /** Hands a write to consensus: `bytes[start..end)` is xid, type, body. */
