@@ -15,6 +15,7 @@ import {
   type Server,
   sqliteStorage,
   tcpTransport,
+  webSocketTransport,
 } from "../mod.ts";
 
 /** The application: takes numbers that nobody else gets. */
@@ -25,6 +26,8 @@ async function takeNumber(zk: ZooKeeperClient): Promise<number> {
 
 const overTcp = (server: Server): Promise<ZooKeeperClient> =>
   connect({ servers: `127.0.0.1:${server.port}` });
+const overWebSocket = (server: Server): Promise<ZooKeeperClient> =>
+  connect({ servers: [`ws://127.0.0.1:${server.port}/`] });
 const inProcess = (server: Server): Promise<ZooKeeperClient> => server.connect();
 
 async function run(
@@ -40,15 +43,17 @@ async function run(
 const path = await mkdtemp(join(tmpdir(), "zookit-example-"));
 try {
   const tcp = tcpTransport({ host: "127.0.0.1", port: 0 });
+  const webSocket = webSocketTransport({ host: "127.0.0.1", port: 0 });
   const numbers = {
     "memory, in process": await run([memoryStorage()], inProcess),
     "memory, TCP": await run([memoryStorage(), tcp], overTcp),
+    "memory, WebSocket": await run([memoryStorage(), webSocket], overWebSocket),
     "SQLite, TCP": await run([sqliteStorage({ path }), tcp], overTcp),
     "the same SQLite again, in process": await run([sqliteStorage({ path })], inProcess),
   };
   console.table(numbers);
   // What is on disk goes on where it was left; what was in memory begins anew.
-  assert.deepEqual(Object.values(numbers), ["0 1", "0 1", "0 1", "2 3"]);
+  assert.deepEqual(Object.values(numbers), ["0 1", "0 1", "0 1", "0 1", "2 3"]);
 } finally {
   await rm(path, { recursive: true });
 }

@@ -116,7 +116,7 @@ const LIMITS: readonly ConfigKey[] = [
     "globalOutstandingLimit",
     whole(1, INT_MAX),
     (config, value) => (config.options.globalOutstandingLimit = value),
-    { help: "requests under way above which busy connections are not read", fallback: "1000" },
+    { help: "requests under way above which busy connections are not read", fallback: "10000" },
   ),
   key(
     "jute.maxbuffer",

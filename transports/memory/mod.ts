@@ -16,7 +16,7 @@ import { MemoryTransport } from "./memory_transport.ts";
 
 export { MemoryTransport } from "./memory_transport.ts";
 
-/** Listens within the process; `server.dialer` connects to it. */
+/** Listens within the process; `server.connect()` needs no such plugin. */
 export function memoryTransport(): Plugin {
   return {
     name: "transport-memory",
