@@ -53,7 +53,9 @@ export interface ServerContext {
   sync(connection: ClientConnection): void;
   /** Whether too much is under way for this connection to be read; it is woken up later. */
   throttle(connection: ClientConnection): boolean;
-  /** A request of a connection met a bug of ours: closes it; a broken invariant stops the server. */
+  /**
+   * A request of a connection met a bug of ours: closes it; a broken invariant stops the server.
+   */
   broke(connection: ClientConnection, error: unknown): void;
   /** A connection is gone; called once for each. */
   disconnected(connection: ClientConnection): void;

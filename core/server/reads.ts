@@ -242,7 +242,9 @@ export class Reads {
   }
 }
 
-/** A digest id shown to somebody who may not change the list: the name without the hash (CP 6.5). */
+/**
+ * A digest id shown to somebody who may not change the list: the name without the hash (CP 6.5).
+ */
 function withoutSecret(acl: Acl): Acl {
   if (acl.scheme !== "digest") return acl;
   const name = acl.id.slice(0, Math.max(0, acl.id.indexOf(":")));

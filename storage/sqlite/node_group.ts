@@ -3,7 +3,9 @@ import { locateNodeRecord, type NodeRecord } from "../../core/contracts/node_rec
 import { getInt, JuteWriter, putInt } from "../../core/wire/jute.ts";
 import type { NodeRows } from "./disk.ts";
 
-/** Slices are small, so that cutting one takes no time; a commit, which waits for a disk, is not. */
+/**
+ * Slices are small, so that cutting one takes no time; a commit, which waits for a disk, is not.
+ */
 const FULL_BYTES = 256 << 10;
 const SLACK_BYTES = 64 << 10;
 

@@ -42,7 +42,9 @@ const SOME_BODY: Uint8Array = new Uint8Array(8);
 const ANN = new SessionId(0x0100_0000, 1);
 const BOB = new SessionId(0x0100_0000, 2);
 
-/** Registers the tests that every {@link Consensus} passes, from the view of a server that leads. */
+/**
+ * Registers the tests that every {@link Consensus} passes, from the view of a server that leads.
+ */
 export function testConsensus(fixture: ConsensusFixture): void {
   testWrites(fixture);
   testSyncs(fixture);

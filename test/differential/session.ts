@@ -63,7 +63,9 @@ export class Session {
     if (!wasNew && !this.exists) await this.connect(timeoutMs, identity);
   }
 
-  /** Tries to re-attach in a way that a server refuses; the session lives on without a connection. */
+  /**
+   * Tries to re-attach in a way that a server refuses; the session lives on without a connection.
+   */
   async intrude(kind: "wrongPassword" | "zxidAhead"): Promise<void> {
     const [id, password] = [this.#id, this.#password];
     const wrong = kind === "wrongPassword";

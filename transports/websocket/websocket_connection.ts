@@ -12,8 +12,8 @@ const NORMAL_CLOSURE = 1000;
 /**
  * A client's WebSocket as a stream of bytes: the bytes of its binary messages, one after the other.
  *
- * WebSocket has no half-close. {@link end} sends what was written and a close frame; the other side's
- * close frame brings `ended` and `closed` together.
+ * WebSocket has no half-close. {@link end} sends what was written and a close frame; the other
+ * side's close frame brings `ended` and `closed` together.
  */
 export class WebSocketConnection implements Connection {
   readonly peer: Peer;
