@@ -121,7 +121,7 @@ async function browse(url: string, during: () => Promise<void>): Promise<void> {
   }
 }
 
-test("a page works with the client over WebSocket, and its data$ follows another client", async () => {
+test("a page uses the client over WebSocket, and its data$ follows another client", async () => {
   try {
     accessSync(CHROMIUM);
   } catch (cause) {

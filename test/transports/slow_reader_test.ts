@@ -42,7 +42,7 @@ test("a client that pipelines 1 GB of replies and does not read costs bounded me
   await server.stop();
 });
 
-test("a client that does not read its events is closed at the bound, and others live on", async () => {
+test("a client that does not read its events is closed at the bound; others live on", async () => {
   const { server, connections } = await startServer({ unsentBytesMax: MIB });
   const zk = await connect({ servers: server.addresses });
   const path = `/${"p".repeat(200_000)}`;
@@ -69,7 +69,7 @@ test("a client that does not read its events is closed at the bound, and others 
   await server.stop();
 });
 
-test("a client that pauses for longer than its time-out while replies wait keeps its session", async () => {
+test("a client that pauses beyond its time-out while replies wait keeps its session", async () => {
   const { server } = await startServer({
     tickTimeMs: 50,
     minSessionTimeoutMs: 100,

@@ -58,7 +58,7 @@ async function closeCode(server: Server, message: string | Uint8Array): Promise<
   return code;
 }
 
-test("a client does its work over a WebSocket, and its data$ follows another's changes", async () => {
+test("a client works over a WebSocket, and its data$ follows another's changes", async () => {
   await using server = await start();
   const [address = ""] = server.addresses;
   await using one = await connect({ servers: address });
@@ -115,7 +115,7 @@ test("a text message closes with 1003, and one above the bound with 1009", async
   assert.is(await closeCode(server, new Uint8Array(1_001)), 1009);
 });
 
-test("a four-letter word in a binary message is answered, and one without WebSocket refused", async () => {
+test("a four-letter word in a binary message is answered; without WebSocket, refused", async () => {
   await using server = await start();
   const socket = new WebSocket(`ws://${host}:${server.port}/`);
   await once(socket, "open");

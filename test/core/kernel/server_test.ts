@@ -1,8 +1,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { InvariantError } from "../../../core/errors/invariant.ts";
 import { SERVICE, type Service } from "../../../core/contracts/service.ts";
 import { type Accept, TRANSPORT, type Transport } from "../../../core/contracts/transport.ts";
+import { InvariantError } from "../../../core/errors/invariant.ts";
 import { type Server, TransportError } from "../../../mod.ts";
 import { ManualClock, settle } from "../manual_clock.ts";
 import { compose, startServer, valuePlugin } from "../server/fixture.ts";
@@ -111,7 +111,7 @@ test("a transport that cannot listen fails start(), which releases everything", 
   await next.stop();
 });
 
-test("storage that cannot be opened fails start() with its error, and nothing listens", async () => {
+test("storage that cannot be opened fails start() with its error; nothing listens", async () => {
   const transport = new TestTransport("only");
   const { server, disk } = compose({ plugins: [transport.plugin()] });
   disk.storage.open = () => Promise.reject(new Error("the folder is locked"));

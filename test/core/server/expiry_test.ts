@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { settle, type ManualClock } from "../manual_clock.ts";
+import { type ManualClock, settle } from "../manual_clock.ts";
 import { startServer, TICK_MS } from "./fixture.ts";
 import * as frames from "./frames.ts";
 import { Line } from "./line.ts";
@@ -14,7 +14,7 @@ async function pass(clock: ManualClock, ms: number, meanwhile?: () => void): Pro
   }
 }
 
-test("a silent session expires after its time-out, within a tick, with its ephemerals", async () => {
+test("a silent session expires a tick after its time-out at most, with its ephemerals", async () => {
   const { server, clock } = await startServer();
   const { line } = await Line.open(server, { timeoutMs: 4_000 });
   const { line: other } = await Line.open(server, { timeoutMs: 20_000 });
@@ -38,7 +38,7 @@ test("pings keep a session alive", async () => {
   await server.stop();
 });
 
-test("a session without a connection expires, and one that comes back in time does not", async () => {
+test("a session without a connection expires; one that comes back in time does not", async () => {
   const { server, clock } = await startServer();
   const { line: lost, session: gone } = await Line.open(server, { timeoutMs: 4_000 });
   const { line: cut, session } = await Line.open(server, { timeoutMs: 4_000 });
@@ -92,7 +92,7 @@ test("after a restart a session that stays away expires all the same", async () 
   await server.stop();
 });
 
-test("time in which the server does not read a connection does not expire its session", async () => {
+test("time in which the server reads no connection does not expire its session", async () => {
   const { server, clock } = await startServer();
   const { line } = await Line.open(server, { timeoutMs: 4_000 });
   await line.ask(frames.create(1, "/e", { flags: 1 }));

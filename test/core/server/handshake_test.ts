@@ -9,7 +9,7 @@ import { Line } from "./line.ts";
 
 const REFUSAL = { timeoutMs: 0, sessionId: new SessionId(0, 0), password: new Uint8Array(16) };
 
-test("a new session gets an id of this server, its password, and the time-out it asked for", async () => {
+test("a new session gets an id of this server, a password and the time-out it asked", async () => {
   const { server } = await startServer();
   const { session: first } = await Line.open(server, { timeoutMs: 5_000 });
   const { session: second } = await Line.open(server);
@@ -99,7 +99,7 @@ test("an unknown session is refused, with the read-only byte if it was asked for
   await server.stop();
 });
 
-test("a session that comes again keeps id and ephemerals, and its older connection is closed", async () => {
+test("a session that comes again keeps its ephemerals; its older connection is closed", async () => {
   const { server } = await startServer();
   const { line, session } = await Line.open(server);
   await line.ask(frames.create(1, "/e", { flags: 1 }), frames.exists(2, "/e", true));
@@ -139,7 +139,7 @@ test("a closed session cannot come again", async () => {
   await server.stop();
 });
 
-test("ids go on above those of sessions that are in the log, though the clock went back", async () => {
+test("ids go on above those in the log, though the clock went back", async () => {
   const first = await startServer();
   const { session } = await Line.open(first.server);
   await first.server.stop();

@@ -31,7 +31,7 @@ test("maxCnxns bounds all connections; 0 bounds none", async () => {
   await other.stop();
 });
 
-test("at globalOutstandingLimit connections with requests under way are read no further", async () => {
+test("at globalOutstandingLimit, connections with requests under way are not read on", async () => {
   const { server, disk } = await startServer({ globalOutstandingLimit: 4 });
   const { line } = await Line.open(server);
   const { line: other } = await Line.open(server);
@@ -64,7 +64,7 @@ test("a chunk with more requests than are let in is answered whole, in order", a
   await server.stop();
 });
 
-test("a client that does not read its replies is read no further, and goes on afterwards", async () => {
+test("a client that does not read its replies is read no further until it does", async () => {
   const { server } = await startServer();
   const { line } = await Line.open(server);
   line.takesMore = false;
@@ -80,7 +80,7 @@ test("a client that does not read its replies is read no further, and goes on af
   await server.stop();
 });
 
-test("a client that does not read its events is closed at unsentBytesMax, others are not", async () => {
+test("a client that does not read its events is closed at unsentBytesMax, others not", async () => {
   const { server } = await startServer({ unsentBytesMax: 1_000 });
   const { line: slow } = await Line.open(server);
   const { line: writer } = await Line.open(server);
@@ -140,7 +140,7 @@ test("enforceAuthSchemes answers -124 and closes until the scheme was proved", a
   await server.stop();
 });
 
-test("above treeBytesMax creates are refused and counted; the rest goes on, deletes make room", async () => {
+test("above treeBytesMax creates are refused and counted; deletes make room", async () => {
   const { server, counter } = await startServer({ treeBytesMax: 1 });
   const { line } = await Line.open(server);
   const answers = await line.ask(
@@ -181,7 +181,7 @@ test("hard quotas refuse with enforceQuota and not without", async () => {
   }
 });
 
-test("containers go once they are empty, TTL znodes once their time is over, within a look", async () => {
+test("empty containers go, and TTL znodes once their time is over, within a look", async () => {
   const { server, clock } = await startServer({
     extendedTypesEnabled: true,
     containerCheckIntervalMs: 2 * TICK_MS,

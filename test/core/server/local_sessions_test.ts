@@ -15,7 +15,7 @@ function sessionEvents(server: Awaited<ReturnType<typeof startServer>>["server"]
   return events;
 }
 
-test("a local session takes no transaction, reads and writes, and moves to a new connection", async () => {
+test("a local session takes no transaction, and moves to a new connection", async () => {
   const { server, disk } = await startServer(LOCAL);
   const { line, session } = await Line.open(server);
   assert.is(disk.appends, 0);

@@ -6,7 +6,7 @@ import { startServer } from "./fixture.ts";
 import * as frames from "./frames.ts";
 import { Line } from "./line.ts";
 
-test("pipelined frames of one connection are answered in their order, reads behind writes", async () => {
+test("pipelined frames are answered in their order, reads behind writes", async () => {
   const { server } = await startServer();
   const { line } = await Line.open(server);
   const answers = await line.ask(
@@ -43,7 +43,7 @@ test("a read sees the connection's own earlier writes and not its later ones", a
   await server.stop();
 });
 
-test("a read waits for the connection's own write, not for that of another connection", async () => {
+test("a read waits for the connection's own write, not for another connection's", async () => {
   const { server, disk } = await startServer();
   const { line: writer } = await Line.open(server);
   const { line: reader } = await Line.open(server);
@@ -70,7 +70,7 @@ test("nothing is answered before it is on disk", async () => {
   await server.stop();
 });
 
-test("an event comes after the reply that set its watch, and before one that shows the change", async () => {
+test("an event comes after the reply that set its watch, before one with the change", async () => {
   const { server } = await startServer();
   const { line } = await Line.open(server);
   const answers = await line.ask(
@@ -185,7 +185,7 @@ test("sync is answered after the writes before it and before those after it", as
   await server.stop();
 });
 
-test("an identity counts for the frames behind its auth packet and not for those before", async () => {
+test("an identity counts for frames behind its auth packet, not for those before", async () => {
   const { server } = await startServer();
   const { line } = await Line.open(server);
   const acl = [{ perms: 31, scheme: "auth", id: "" }];
@@ -218,7 +218,7 @@ test("closeSession is answered, nothing behind it is, and then the connection en
   await server.stop();
 });
 
-test("a multi is answered with one result for each operation, and whole or not at all", async () => {
+test("a multi has one result for each operation, and is applied whole or not at all", async () => {
   const { server } = await startServer();
   const { line } = await Line.open(server);
   const answers = await line.ask(
