@@ -51,7 +51,7 @@ const NODES_MAX = 60_000_000;
 export class WriteOperations {
   /** The request being prepared; set by the caller before {@link prepare}. */
   readonly context: WriteContext = { session: NO_SESSION, ids: [], zxid: 0, timeMs: 0 };
-  /** Type of the transaction that the last {@link prepare} wrote; differs from the opcode in a multi. */
+  /** Type of the transaction that {@link prepare} wrote last; not the opcode in a multi. */
   txnType = 0;
   readonly #overlay: Overlay;
   readonly #rules: PrepareRules;
@@ -377,7 +377,7 @@ export class WriteOperations {
   }
 }
 
-/** Of a body that begins at `start` with a path and data of `dataBytes`; the root's path is empty. */
+/** Of a body that begins at `start` with path and data of `dataBytes`; the root's path is empty. */
 function crcOfPathAndData(out: JuteWriter, start: number, dataBytes: number): number {
   const { bytes } = out;
   const pathStart = start + 4;

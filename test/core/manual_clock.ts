@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers";
-import { CLOCK, type Cancel, type Clock } from "../../core/contracts/clock.ts";
+import { type Cancel, CLOCK, type Clock } from "../../core/contracts/clock.ts";
 import type { Plugin } from "../../core/kernel/plugin.ts";
 
 interface Timer {

@@ -14,7 +14,7 @@ async function pass(clock: ManualClock, ms: number, meanwhile?: () => void): Pro
   }
 }
 
-test("a silent session expires a tick after its time-out at most, with its ephemerals", async () => {
+test("a silent session expires within a tick of its time-out, with its ephemerals", async () => {
   const { server, clock } = await startServer();
   const { line } = await Line.open(server, { timeoutMs: 4_000 });
   const { line: other } = await Line.open(server, { timeoutMs: 20_000 });

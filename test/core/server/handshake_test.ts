@@ -99,7 +99,7 @@ test("an unknown session is refused, with the read-only byte if it was asked for
   await server.stop();
 });
 
-test("a session that comes again keeps its ephemerals; its older connection is closed", async () => {
+test("a session that comes again keeps ephemerals; its older connection is closed", async () => {
   const { server } = await startServer();
   const { line, session } = await Line.open(server);
   await line.ask(frames.create(1, "/e", { flags: 1 }), frames.exists(2, "/e", true));
