@@ -36,7 +36,7 @@ export class Visitors {
     this.#isDown = true;
   }
 
-  /** Compares the folder with what is known, and leaves the sessions of this round alone for ever. */
+  /** Compares the folder with what is known, and leaves the sessions of this round alone. */
   async verify(client: ZooKeeperClient): Promise<string[]> {
     const wrong: string[] = [];
     const { children } = await client.getChildren(this.folder);
