@@ -9,11 +9,15 @@
  *
  * @module
  */
-import { TRANSPORT } from "../../core/contracts/transport.ts";
+import { TRANSPORT, type Transport } from "../../core/contracts/transport.ts";
 import type { Plugin } from "../../core/kernel/plugin.ts";
-import { NodeTcpTransport, type TcpOptions } from "./node_tcp.ts";
+import { BunTcpTransport, isBunWithSockets } from "./bun_tcp.ts";
+import { NodeTcpTransport } from "./node_tcp.ts";
+import type { TcpOptions } from "./tcp_options.ts";
 
-export { NodeTcpConnection, NodeTcpTransport, type TcpOptions } from "./node_tcp.ts";
+export { BunTcpTransport } from "./bun_tcp.ts";
+export { NodeTcpConnection, NodeTcpTransport } from "./node_tcp.ts";
+export type { TcpOptions } from "./tcp_options.ts";
 
 /** Listens for clients on a TCP port; may be given several times with different ports. */
 export function tcpTransport(options: TcpOptions): Plugin {
@@ -21,6 +25,12 @@ export function tcpTransport(options: TcpOptions): Plugin {
     name: `transport-tcp-${options.host ?? "any"}-${options.port}`,
     provides: [TRANSPORT],
     requires: [],
-    register: (container) => container.provide(TRANSPORT, () => new NodeTcpTransport(options)),
+    register: (container) => container.provide(TRANSPORT, () => makeTcpTransport(options)),
   };
+}
+
+/** The driver that is fastest on this runtime; `Bun.listen` knows no backlog. */
+export function makeTcpTransport(options: TcpOptions): Transport {
+  const isBun = isBunWithSockets() && options.backlog === undefined;
+  return isBun ? new BunTcpTransport(options) : new NodeTcpTransport(options);
 }

@@ -7,6 +7,7 @@ import {
   type Transport,
   TransportError,
 } from "../../core/contracts/transport.ts";
+import { plainAddress, type TcpOptions } from "./tcp_options.ts";
 
 /** A TCP connection on `node:net`, which Node, Deno and Bun have. */
 export class NodeTcpConnection implements Connection {
@@ -59,16 +60,6 @@ export class NodeTcpConnection implements Connection {
   resume(): void {
     this.#socket.resume();
   }
-}
-
-/** Where to listen. */
-export interface TcpOptions {
-  /** 0 picks a free port. */
-  readonly port: number;
-  /** Address to bind; undefined is every address. */
-  readonly host?: string | undefined;
-  /** Connections the system queues before they are accepted. Default 511. */
-  readonly backlog?: number | undefined;
 }
 
 /** Listens on a TCP port. */
@@ -125,9 +116,4 @@ export class NodeTcpTransport implements Transport {
       resolve();
     });
   }
-}
-
-/** An IPv4 address that came through an IPv6 socket, as IPv4 again. */
-function plainAddress(address: string): string {
-  return address.startsWith("::ffff:") ? address.slice(7) : address;
 }
