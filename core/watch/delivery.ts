@@ -112,7 +112,9 @@ export class Delivery {
     const end = this.#clock.now() + DRAIN_MS_MAX;
     while (this.#busy.size > 0 && this.#clock.now() < end) {
       for (const queue of [...this.#busy]) {
-        if (!queue.step()) this.#busy.delete(queue);
+        // To the end: after a pause those whose turn it was not yet come first.
+        this.#busy.delete(queue);
+        if (queue.step()) this.#busy.add(queue);
         if (this.#clock.now() >= end) break;
       }
     }

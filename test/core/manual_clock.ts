@@ -42,8 +42,9 @@ export class ManualClock implements Clock {
 
   /** Lets time pass, timer by timer. */
   advance(ms: number): void {
-    const endMs = this.#nowMs + ms;
+    let endMs = this.#nowMs + ms;
     for (;;) {
+      endMs = Math.max(endMs, this.#nowMs); // Tasks may have spent time.
       const due = this.#timers.filter(({ dueMs }) => dueMs <= endMs);
       const next = due.sort((a, b) => a.dueMs - b.dueMs)[0];
       if (next === undefined) break;
@@ -53,6 +54,11 @@ export class ManualClock implements Clock {
       next.task();
     }
     this.#pass(endMs - this.#nowMs);
+  }
+
+  /** Time that the code which runs now takes. */
+  spend(ms: number): void {
+    this.#pass(ms);
   }
 
   /** Moves the wall clock alone, as an operator or NTP does. */

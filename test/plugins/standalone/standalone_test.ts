@@ -1,0 +1,111 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { Snapshot } from "../../../core/contracts/storage.ts";
+import { GatedStorage } from "../../core/gated_storage.ts";
+import { settle } from "../../core/manual_clock.ts";
+import { startServer } from "../../core/server/fixture.ts";
+import * as frames from "../../core/server/frames.ts";
+import { Line } from "../../core/server/line.ts";
+
+test("writes that come while one batch is on its way to disk go with the next, together", async () => {
+  const { server, disk } = await startServer();
+  const { line } = await Line.open(server);
+  const before = disk.appends;
+  disk.shut();
+  line.send(frames.create(1, "/n1"));
+  await settle();
+  for (let xid = 2; xid <= 100; xid++) line.send(frames.create(xid, `/n${xid}`));
+  await settle();
+  disk.open();
+  await settle();
+  assert.is(line.takeShort().length, 100);
+  assert.is(disk.appends - before, 2);
+  await server.stop();
+});
+
+test("a checkpoint follows snapCount transactions, and writes go on meanwhile", async () => {
+  const disk = new GatedStorage();
+  const { checkpoint } = disk.storage;
+  const began: number[] = [];
+  let finish = (): void => {};
+  disk.storage.checkpoint = async (changes: Snapshot) => {
+    began.push(changes.zxid);
+    await new Promise<void>((resolve) => (finish = resolve));
+    await checkpoint(changes);
+  };
+  const { server } = await startServer({ disk, snapCount: 5 });
+  const { line } = await Line.open(server);
+  for (let xid = 1; xid <= 20; xid++) {
+    assert.equal(await line.ask(frames.create(xid, `/n${xid}`)), [`${xid}:0`]);
+  }
+  assert.is(began.length, 1, "one at a time");
+  finish();
+  await settle();
+  await line.ask(frames.create(21, "/n21"));
+  assert.is(began.length, 2);
+  finish();
+  await settle();
+  const stopping = server.stop();
+  await stopping;
+});
+
+test("a checkpoint that fails stops the server and errors its state", async () => {
+  const disk = new GatedStorage();
+  disk.storage.checkpoint = () => Promise.reject(new Error("no room for a checkpoint"));
+  const { server } = await startServer({ disk, snapCount: 3 });
+  let failure: unknown;
+  server.state.subscribe({ error: (error) => (failure = error) });
+  const { line } = await Line.open(server);
+  await line.ask(...[1, 2, 3].map((xid) => frames.create(xid, `/n${xid}`)));
+  await settle();
+  assert.match(String(failure), /no room for a checkpoint/);
+  assert.ok(line.isDestroyed);
+});
+
+test("stop() waits for what is on its way to disk, and a restart has it", async () => {
+  const { server, disk, clock } = await startServer();
+  const { line } = await Line.open(server);
+  disk.shut();
+  line.send(frames.create(1, "/a"), frames.create(2, "/b"));
+  await settle();
+  const stopping = server.stop();
+  await settle();
+  disk.open();
+  await stopping;
+  const { server: next } = await startServer({ disk, clock });
+  const { line: again } = await Line.open(next);
+  assert.equal(await again.ask(frames.exists(1, "/a"), frames.exists(2, "/b")), ["1:0", "2:0"]);
+  await next.stop();
+});
+
+test("stop() is bounded when the disk hangs", async () => {
+  const { server, disk, clock } = await startServer();
+  const { line } = await Line.open(server);
+  disk.shut();
+  line.send(frames.create(1, "/a"));
+  await settle();
+  const stopping = server.stop();
+  await settle();
+  clock.advance(15_000);
+  await stopping;
+  assert.equal(line.takeShort(), []);
+});
+
+test("zxids and sequence numbers go on after a restart", async () => {
+  const { server, disk, clock } = await startServer();
+  const { line } = await Line.open(server);
+  line.send(frames.create(1, "/s", { flags: 2 }), frames.remove(2, "/s0000000000"));
+  await settle();
+  const last = line.take().at(-1)?.zxid ?? 0;
+  await server.stop();
+  const { server: next } = await startServer({ disk, clock });
+  const { line: again } = await Line.open(next);
+  again.send(frames.create(1, "/s", { flags: 2 }));
+  await settle();
+  const [made] = again.take();
+  assert.ok((made?.zxid ?? 0) > last);
+  assert.match(new TextDecoder().decode(made?.body), /s0000000001$/);
+  await next.stop();
+});
+
+test.run();
