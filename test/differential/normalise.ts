@@ -130,9 +130,19 @@ function readBody(op: string, reader: FrameReader, to: Normaliser): Json {
   }
 }
 
+/** Neighbours of equal permissions and scheme are sorted: `auth` expands in no certain order. */
 function readAcl(reader: FrameReader): Json {
   const entry = (): string => `${reader.int()} ${reader.text()}:${reader.text()}`;
-  return reader.list(entry);
+  const kindOf = (line: string): string => line.slice(0, line.indexOf(":"));
+  const lines = reader.list(entry) ?? [];
+  const firstOfKind = lines.map((line, index) => {
+    let first = index;
+    while (first > 0 && kindOf(lines[first - 1] ?? "") === kindOf(line)) first--;
+    return { line, first };
+  });
+  return firstOfKind
+    .sort((a, b) => a.first - b.first || (a.line < b.line ? -1 : 1))
+    .map(({ line }) => line);
 }
 
 const RESULT_BODIES: Readonly<Record<number, string>> = {

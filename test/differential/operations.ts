@@ -129,8 +129,7 @@ const NO_ONE_SHOT = [false, false, false];
 
 function multiOp(): fc.Arbitrary<Op> {
   const check = fc.record({ op: fc.constant("check" as const), path: path(), version: version() });
-  // Apache answers a multi with a null path before its zxid has come.
-  const write = fc.oneof({ weight: 5, arbitrary: writeOp() }, check).filter(hasPath);
+  const write = fc.oneof({ weight: 5, arbitrary: writeOp() }, check).filter(failsCleanly);
   const good = fc.oneof(
     createOp(fc.constant(0), weighted(...GOOD_PATHS)),
     createOp(fc.constantFrom(2, 3), weighted(...SEQUENTIAL_PARENTS)),
@@ -160,8 +159,14 @@ function multiOp(): fc.Arbitrary<Op> {
   );
 }
 
-function hasPath(op: Op): boolean {
-  return !("path" in op) || op.path !== null;
+/**
+ * Leaves out what stops Apache 3.8.0 half way through a multi: over a null path it answers before
+ * its zxid has come, and over a time to live under another opcode it forgets to undo, so that a
+ * write behind it finds a node that is none and is never answered.
+ */
+function failsCleanly(op: Op): boolean {
+  if ("path" in op && op.path === null) return false;
+  return !("flags" in op) || op.op === "createTTL" || (op.flags !== 5 && op.flags !== 6);
 }
 
 /** The first few of these: each works on what the one before has left. */
