@@ -201,3 +201,11 @@ export function pattern(sizeBytes: number, offset = 0): Uint8Array {
   for (let i = 0; i < sizeBytes; i++) bytes[i] = ((offset + i) * 31 + ((offset + i) >> 8)) & 0xff;
   return bytes;
 }
+
+/** Runs its argument with a transport that listens, and closes that afterwards. */
+export type Using = (run: (listener: Listener) => Promise<void>) => () => Promise<void>;
+
+/** Both ends, beginning with the one named. */
+export function ends({ dialed, accepted }: Pair, first: keyof Pair): [End, End] {
+  return first === "dialed" ? [dialed, accepted] : [accepted, dialed];
+}
