@@ -92,7 +92,10 @@ export interface Replica {
 export interface SliceSource {
   /** Everything up to here is in the slices. */
   readonly zxid: Zxid;
-  /** The next slice, as the tree is now; undefined at the end. The slice is the caller's. */
+  /**
+   * The next slice, as the tree is now; undefined at the end. Its `nodes` are good until the next
+   * call.
+   */
   next(): SliceOrEnd;
 }
 

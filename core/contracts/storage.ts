@@ -50,7 +50,7 @@ export interface SnapshotSlice {
   /**
    * Node records, one after the other, parents before children in a whole snapshot: ustring path
    * (`""` for the root), buffer data, int64 ACL id, StatPersisted (60 bytes). These are the bytes
-   * of Apache's snapshot (PP 1.2).
+   * of Apache's snapshot (PP 1.2). Good until the next slice is asked for.
    */
   readonly nodes: Uint8Array;
 }

@@ -12,7 +12,10 @@ export const SLICE_BYTES_MAX: number = 64 * 1024;
 
 /** Slices of a snapshot, taken one at a time; transactions may be applied in between (PP 1.3). */
 export interface SliceSource {
-  /** Undefined after the last slice. A slice may be without nodes. */
+  /**
+   * Undefined after the last slice. A slice may be without nodes. Its `nodes` are good until the
+   * next call, which uses the same memory.
+   */
   next(): SnapshotSlice | undefined;
   /** Ends it early; not needed after the last slice. */
   close(): void;
@@ -167,7 +170,8 @@ class SliceWriter {
   readonly #stat = new Int32Array(STAT_INTS);
   #acls: AclRecord[] = [];
   #nodeCount = 0;
-  #writer = newWriter();
+  // Used again for each slice: megabytes of new buffers would make the collector's work long.
+  readonly #writer = new JuteWriter(SLICE_BYTES_MAX + 4_096);
   isFirst = true;
 
   constructor(tree: Tree) {
@@ -210,7 +214,7 @@ class SliceWriter {
     this.isFirst = false;
     this.#acls = [];
     this.#nodeCount = 0;
-    this.#writer = newWriter();
+    this.#writer.clear();
     return slice;
   }
 
@@ -221,10 +225,6 @@ class SliceWriter {
     }
     return id;
   }
-}
-
-function newWriter(): JuteWriter {
-  return new JuteWriter(SLICE_BYTES_MAX + 4_096);
 }
 
 function sessionsOf(tree: Tree): SessionRecord[] {

@@ -22,8 +22,14 @@ import {
 
 function slicesOf(source: SliceSource): SnapshotSlice[] {
   const slices: SnapshotSlice[] = [];
-  for (let s = source.next(); s !== undefined; s = source.next()) slices.push(s);
+  for (let s = nextOf(source); s !== undefined; s = nextOf(source)) slices.push(s);
   return slices;
+}
+
+/** The next slice, which outlives the one after it. */
+function nextOf(source: SliceSource): SnapshotSlice | undefined {
+  const slice = source.next();
+  return slice && { ...slice, nodes: slice.nodes.slice() };
 }
 
 function load(slices: readonly SnapshotSlice[], zxid: number, tree: Tree = newTree()): Tree {
@@ -119,7 +125,7 @@ test("a snapshot taken while transactions are applied is put right by replaying 
   const source = wholeTree(h.tree);
   const slices: SnapshotSlice[] = [];
   const replay: Uint8Array[] = [];
-  for (let s = source.next(), round = 0; s !== undefined; s = source.next(), round++) {
+  for (let s = nextOf(source), round = 0; s !== undefined; s = nextOf(source), round++) {
     slices.push(s);
     for (let i = round * 3; i < 6_000; i += 30) {
       replay.push(h.apply(remove(`/d${i}/c${i + 1}`)));
@@ -149,7 +155,7 @@ test("a new parent at the index of a node already written still comes before its
   const h = new History();
   for (let i = 0; i < 5_000; i++) h.apply(create(`/n${i}`));
   const source = wholeTree(h.tree);
-  const first = source.next();
+  const first = nextOf(source);
   assert.ok(first);
   const early = h.node("/n0");
   h.apply(remove("/n4999"));
@@ -205,7 +211,7 @@ test("a change made while slices are taken is in the next checkpoint", () => {
   const copy = newTree();
   const source = tracker.take();
   const slices: SnapshotSlice[] = [];
-  for (let s = source.next(), i = 0; s !== undefined; s = source.next(), i++) {
+  for (let s = nextOf(source), i = 0; s !== undefined; s = nextOf(source), i++) {
     slices.push(s);
     h.apply(remove(`/n${3_000 + i}`));
     h.apply(setData(`/n${4_000 + i}`, text("late"), 1));

@@ -285,7 +285,9 @@ function asLeader({ session, body }: Step, tree: Tree): TxnBody {
 function slicesOf(tree: Tree): SnapshotSlice[] {
   const source = wholeTree(tree);
   const slices: SnapshotSlice[] = [];
-  for (let s = source.next(); s !== undefined; s = source.next()) slices.push(s);
+  for (let s = source.next(); s !== undefined; s = source.next()) {
+    slices.push({ ...s, nodes: s.nodes.slice() });
+  }
   return slices;
 }
 
