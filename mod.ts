@@ -31,8 +31,10 @@ export * from "./core/contracts/clock.ts";
 export * from "./core/contracts/consensus.ts";
 export * from "./core/contracts/entropy.ts";
 export * from "./core/contracts/inspection.ts";
+export * from "./core/contracts/log_batch.ts";
 export * from "./core/contracts/logger.ts";
 export * from "./core/contracts/metrics.ts";
+export * from "./core/contracts/node_record.ts";
 export * from "./core/contracts/service.ts";
 export * from "./core/contracts/sessions.ts";
 export * from "./core/contracts/storage.ts";
@@ -42,7 +44,7 @@ export * from "./core/errors/zk_error.ts";
 export { Container, type TokensFor } from "./core/kernel/container.ts";
 export { CompositionError, type Plugin } from "./core/kernel/plugin.ts";
 export { KernelServer, type ServerDefinition } from "./core/kernel/server.ts";
-export { DEFAULT_OPTIONS, type ServerOptions } from "./core/server/options.ts";
+export { DEFAULT_OPTIONS, SERVER_OPTIONS, type ServerOptions } from "./core/server/options.ts";
 export type { ChangeOptions, ChangeStreams, ZnodeChange } from "./core/watch/changes.ts";
 export { StreamOverflowError } from "./core/watch/delivery.ts";
 export type { ServerState, SessionEvent } from "./core/watch/state.ts";
@@ -88,10 +90,6 @@ export function createServer(definition: ServerDefinition): Server {
 
 /** Settings of {@link essentials}. */
 export interface EssentialOptions {
-  /** Basic unit of time, ms. Default 3000. */
-  readonly tickTimeMs?: number;
-  /** Transactions between two checkpoints. Default 100000. */
-  readonly snapCount?: number;
   /** Least level of messages on standard error. Default `info`. */
   readonly logLevel?: LogLevel;
 }
@@ -102,7 +100,7 @@ export interface EssentialOptions {
  * for a server that stands alone. Leave one out with `filter` to put another in its place.
  */
 export function essentials(options: EssentialOptions = {}): Plugin[] {
-  const { tickTimeMs, snapCount, logLevel } = options;
+  const { logLevel } = options;
   return [
     systemClock(),
     systemEntropy(),
@@ -111,6 +109,6 @@ export function essentials(options: EssentialOptions = {}): Plugin[] {
     bucketSessions(),
     ipAuth(),
     digestAuth(),
-    standalone({ tickTimeMs, snapCount }),
+    standalone(),
   ];
 }

@@ -18,7 +18,6 @@ import { ConfigError, type ServerConfig } from "./config/server_config.ts";
  * @throws {ConfigError} when a plugin refuses its settings.
  */
 export function composePlugins(config: ServerConfig, logLevel: LogLevel): Plugin[] {
-  const { tickTimeMs, snapCount } = config.options;
   return [
     systemClock(),
     systemEntropy(),
@@ -26,7 +25,7 @@ export function composePlugins(config: ServerConfig, logLevel: LogLevel): Plugin
     plainMetrics(),
     bucketSessions(),
     config.dataDir === undefined ? memoryStorage() : sqliteStorage({ path: config.dataDir }),
-    standalone({ tickTimeMs, snapCount }),
+    standalone(),
     tcpTransport({
       host: config.host,
       port: config.port,

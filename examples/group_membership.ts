@@ -43,7 +43,7 @@ class Cable implements Dialer {
 const tickTimeMs = 100;
 await using server = createServer({
   plugins: [
-    ...essentials({ tickTimeMs, logLevel: "warn" }),
+    ...essentials({ logLevel: "warn" }),
     memoryStorage(),
     tcpTransport({ host: "127.0.0.1", port: 0 }),
   ],

@@ -12,7 +12,7 @@ import type { Token } from "../contracts/token.ts";
 import { type Accept, FIRST_BYTES, TRANSPORT, type Transport } from "../contracts/transport.ts";
 import { ClientServer } from "../server/client_server.ts";
 import { Inspection } from "../server/inspection.ts";
-import { resolveOptions, type ServerOptions } from "../server/options.ts";
+import { resolveOptions, SERVER_OPTIONS, type ServerOptions } from "../server/options.ts";
 import { Reaper } from "../server/reaper.ts";
 import type { ChangeStreams } from "../watch/changes.ts";
 import { type SessionFeed, StateFeed } from "../watch/state.ts";
@@ -76,9 +76,12 @@ export class KernelServer {
     this.#container = new Container();
     const own: Plugin = {
       name: "kernel",
-      provides: [INSPECTION],
+      provides: [INSPECTION, SERVER_OPTIONS],
       requires: [],
-      register: (container) => container.provide(INSPECTION, () => this.#inspection),
+      register: (container) => {
+        container.provide(INSPECTION, () => this.#inspection);
+        container.value(SERVER_OPTIONS, options);
+      },
     };
     for (const plugin of orderPlugins([own, ...plugins], MANY, NEEDED)) {
       plugin.register(this.#container);
@@ -219,11 +222,6 @@ export class KernelServer {
     this.#logger.error("the server failed and stops", { error });
     if (this.#states.now === "running") void this.stop();
   }
-}
-
-/** Composes a server from plugins; nothing happens before `start()`. */
-export function composeServer(definition: ServerDefinition): KernelServer {
-  return new KernelServer(definition);
 }
 
 function resolver(container: Container): {

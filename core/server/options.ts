@@ -1,3 +1,4 @@
+import { type Token, token } from "../contracts/token.ts";
 import { FRAME_BYTES_MAX } from "../wire/frame.ts";
 
 /** Settings of one server; names are `zoo.cfg`'s with their unit, defaults are Apache's. */
@@ -45,6 +46,9 @@ export interface ServerOptions {
   /** Memory for the tree at which creates are refused, bytes. Default 4 GiB. */
   readonly treeBytesMax: number;
 }
+
+/** Single; the kernel fills it with what `createServer` was given, so that plugins agree with it. */
+export const SERVER_OPTIONS: Token<ServerOptions> = token("server-options");
 
 /** What applies where nothing is said. */
 export const DEFAULT_OPTIONS: ServerOptions = {

@@ -14,7 +14,8 @@ test("a server finds its tree again after a restart, checkpoint and log", async 
   const path = join(folder, "server.jsonl");
   const makeServer = () =>
     createServer({
-      plugins: [...essentials({ logLevel: "warn", snapCount: 10 }), jsonLinesStorage({ path })],
+      plugins: [...essentials({ logLevel: "warn" }), jsonLinesStorage({ path })],
+      snapCount: 10,
     });
   {
     await using server = makeServer();

@@ -4,7 +4,7 @@
  * ```ts
  * import { standalone } from "zookit/plugins/standalone";
  *
- * const plugin = standalone({ tickTimeMs: 2000 });
+ * const plugin = standalone();
  * ```
  *
  * @module
@@ -16,16 +16,17 @@ import { METRICS } from "../../core/contracts/metrics.ts";
 import { SESSION_TRACKING } from "../../core/contracts/sessions.ts";
 import { STORAGE } from "../../core/contracts/storage.ts";
 import type { Plugin } from "../../core/kernel/plugin.ts";
-import { StandaloneConsensus, type StandaloneOptions } from "./standalone.ts";
+import { SERVER_OPTIONS } from "../../core/server/options.ts";
+import { StandaloneConsensus } from "./standalone.ts";
 
 export { StandaloneConsensus, type StandaloneOptions } from "./standalone.ts";
 
 /** Consensus for one server: durable in its own log before it is answered. */
-export function standalone(options: StandaloneOptions = {}): Plugin {
+export function standalone(): Plugin {
   return {
     name: "standalone",
     provides: [CONSENSUS],
-    requires: [STORAGE, CLOCK, SESSION_TRACKING, LOGGER, METRICS],
+    requires: [STORAGE, CLOCK, SESSION_TRACKING, LOGGER, METRICS, SERVER_OPTIONS],
     register: (container) =>
       container.provide(
         CONSENSUS,
@@ -38,7 +39,7 @@ export function standalone(options: StandaloneOptions = {}): Plugin {
               logger: container.get(LOGGER),
               metrics: container.get(METRICS),
             },
-            options,
+            container.get(SERVER_OPTIONS),
           ),
       ),
   };

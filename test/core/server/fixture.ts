@@ -55,7 +55,7 @@ export function compose(given: FixtureOptions = {}): Fixture {
       bucketSessions(),
       ipAuth(),
       digestAuth({ superDigest: SUPER_DIGEST }),
-      standalone({ tickTimeMs: options.tickTimeMs ?? TICK_MS, snapCount: options.snapCount }),
+      standalone(),
       ...plugins,
     ],
   });
