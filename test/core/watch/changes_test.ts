@@ -70,7 +70,7 @@ test("changes.at() tells each change with path, zxid, time, session, data and St
   await server.stop();
 });
 
-test("changes.under() tells of a znode and all below it, and of nothing that only begins alike", async () => {
+test("changes.under() tells of a znode and all below it, not of paths that begin alike", async () => {
   const { server, line, deliver } = await start();
   const below: string[] = [];
   const all: string[] = [];
@@ -108,7 +108,7 @@ test("previous data come to those who ask for them, as they were before each cha
   await server.stop();
 });
 
-test("the changes of a multi share its zxid, in the order of its operations; a refused one has none", async () => {
+test("changes of a multi share its zxid, in the order of its operations", async () => {
   const { server, line, deliver } = await start();
   const seen: ZnodeChange[] = [];
   server.changes.under("/").subscribe((change) => seen.push(change));
@@ -160,7 +160,7 @@ test("a reply leaves before any subscriber's code runs", async () => {
   await server.stop();
 });
 
-test("a subscriber that throws ends its own subscription, is logged, and harms nobody", async () => {
+test("a subscriber that throws ends its own subscription alone, and is logged", async () => {
   const { server, line, messages, deliver } = await start();
   let calls = 0;
   const others: string[] = [];
@@ -178,7 +178,7 @@ test("a subscriber that throws ends its own subscription, is logged, and harms n
   await server.stop();
 });
 
-test("a subscriber that falls too far behind ends with StreamOverflowError, others go on", async () => {
+test("a subscriber too far behind ends with StreamOverflowError, others go on", async () => {
   const { server, line, deliver } = await start();
   await line.ask(frames.create(1, "/slow"), frames.create(2, "/other"));
   let received = 0;

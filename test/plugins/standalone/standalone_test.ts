@@ -7,7 +7,7 @@ import { startServer } from "../../core/server/fixture.ts";
 import * as frames from "../../core/server/frames.ts";
 import { Line } from "../../core/server/line.ts";
 
-test("writes that come while one batch is on its way to disk go with the next, together", async () => {
+test("what comes while a batch is on its way to disk goes with the next, together", async () => {
   const { server, disk } = await startServer();
   const { line } = await Line.open(server);
   const before = disk.appends;

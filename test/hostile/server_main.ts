@@ -1,0 +1,85 @@
+/**
+ * The server under attack, in a process of its own: `server_main.ts FOLDER`. Tells its parent its
+ * port, and at each message its memory after a forced collection. An exception that nobody catches
+ * ends it, as it would end the command.
+ */
+
+import { INSPECTION, type ServerInspection } from "../../core/contracts/inspection.ts";
+import { METRICS } from "../../core/contracts/metrics.ts";
+import {
+  bucketSessions,
+  consoleLogger,
+  createServer,
+  digestAuth,
+  fourLetterWords,
+  ipAuth,
+  plainMetrics,
+  sqliteStorage,
+  standalone,
+  systemClock,
+  systemEntropy,
+  tcpTransport,
+} from "../../mod.ts";
+import { DigestAuth } from "../../plugins/auth/mod.ts";
+import { PlainMetrics } from "../../plugins/metrics/mod.ts";
+import type { ServerReport } from "./server_process.ts";
+
+const [folder = "", given = "{}"] = process.argv.slice(2);
+const metrics = new PlainMetrics();
+let inspection: (() => ServerInspection) | undefined;
+
+const server = createServer({
+  tickTimeMs: 500,
+  maxClientCnxns: 0,
+  sessionlessTimeoutMs: 2_000,
+  extendedTypesEnabled: true,
+  enforceQuota: true,
+  ...JSON.parse(given),
+  plugins: [
+    systemClock(),
+    systemEntropy(),
+    consoleLogger({ level: "error" }),
+    { ...plainMetrics(), register: (container) => container.value(METRICS, metrics) },
+    bucketSessions(),
+    ipAuth(),
+    digestAuth({ superDigest: new DigestAuth().digestOf("super:secret") }),
+    standalone(),
+    fourLetterWords({ whitelist: ["*"] }),
+    {
+      name: "look",
+      provides: [],
+      requires: [INSPECTION],
+      register: (container) => {
+        inspection = () => container.get(INSPECTION);
+      },
+    },
+    sqliteStorage({ path: folder }),
+    tcpTransport({ port: 0, host: "127.0.0.1" }),
+  ],
+});
+await server.start();
+server.state.subscribe({
+  error: (error) => {
+    console.error(error);
+    process.exit(9);
+  },
+});
+
+function report(): ServerReport {
+  for (let i = 0; i < (process.env.NOGC ? 0 : 3); i++) globalThis.gc?.();
+  const { heapUsed, arrayBuffers, rss } = process.memoryUsage();
+  const stats = inspection?.().stats();
+  return {
+    heapBytes: heapUsed + arrayBuffers,
+    rssBytes: rss,
+    digestMismatches: metrics.counter("digest_mismatches_count", "").value,
+    connections: stats?.connectionCount ?? -1,
+    watches: inspection?.().watchSummary().total ?? -1,
+    nodes: stats?.nodeCount ?? -1,
+    outstanding: stats?.outstanding ?? -1,
+  };
+}
+
+process.on("message", () => process.send?.(report()));
+process.on("disconnect", () => process.exit(0));
+process.send?.({ port: server.port });
