@@ -140,18 +140,18 @@ test("enforceAuthSchemes answers -124 and closes until the scheme was proved", a
   await server.stop();
 });
 
-test("above treeBytesMax creates are refused and counted; deletes make room", async () => {
+test("above treeBytesMax what grows the tree is refused and counted, the rest goes on", async () => {
   const { server, counter } = await startServer({ treeBytesMax: 1 });
   const { line } = await Line.open(server);
   const answers = await line.ask(
     frames.create(1, "/a"),
-    frames.setData(2, "/", "x"),
-    frames.exists(3, "/"),
+    frames.setData(2, "/", "longer"),
+    frames.setData(3, "/", ""),
     frames.multi(4, [OPCODES.create, (writer) => frames.createBody(writer, "/b")]),
     frames.exists(5, "/b"),
   );
-  assert.equal(answers, ["1:-125", "2:0", "3:0", "4:0", "5:-101"]);
-  assert.is(counter("creates_refused_count"), 2);
+  assert.equal(answers, ["1:-125", "2:-125", "3:0", "4:0", "5:-101"]);
+  assert.is(counter("creates_refused_count"), 3);
   await server.stop();
 });
 
