@@ -10,6 +10,7 @@ import { NO_SESSION, type SessionId } from "../wire/session_id.ts";
 import { type Zxid, zxidHigh, zxidLow } from "../wire/zxid.ts";
 import { CREATE_MODES, type CreateMode, createType, isReadableInMulti } from "./create_mode.ts";
 import { type KnownPath, KnownPaths, knownParent, knownPath } from "./known_paths.ts";
+import { nextVersion } from "./next_version.ts";
 import { type Overlay, PendingNode } from "./overlay.ts";
 import type { Permissions } from "./permissions.ts";
 
@@ -24,7 +25,7 @@ export interface PrepareRules {
   readonly enforceQuota: boolean;
   /** Memory of the tree at which creates are refused, bytes. */
   readonly treeBytesMax: number;
-  /** Told when a create is refused for want of memory. */
+  /** Told when a create or growing data is refused for want of memory. */
   readonly createRefused: () => void;
 }
 
@@ -40,7 +41,8 @@ export interface WriteContext {
 const TTL_MS_MAX = 0xff_ffff_ffff;
 const CONTAINER_OWNER_HIGH = 0x8000_0000 | 0;
 const TTL_OWNER_HIGH = 0xff00_0000 | 0;
-const INT_MAX = 0x7fff_ffff;
+/** Memory of access control lists, which lie on the heap, at which they may not grow, bytes. */
+const ACL_BYTES_MAX = 256 * 1024 * 1024;
 /** Znodes at which creates are refused: short of the tree's own bound by what may be in flight. */
 const NODES_MAX = 60_000_000;
 
@@ -121,7 +123,8 @@ export class WriteOperations {
     const mode = CREATE_MODES[flags];
     if (inMulti && !isReadableInMulti(opcode, flags)) throw new ZkError("MarshallingError");
     if (mode === undefined) return "BadArguments";
-    const usedTtlMs = inMulti && !mode.ttl ? -1 : ttlMs;
+    const lacksTtl = (inMulti || opcode !== OPCODES.createTtl) && !mode.ttl;
+    const usedTtlMs = lacksTtl ? -1 : Math.max(ttlMs, 0);
     const refused = this.#refuseMode(mode, usedTtlMs) ?? this.#refuseSession(mode.ephemeral);
     if (refused !== undefined) return refused;
     if (given === undefined) throw new ZkError("MarshallingError");
@@ -139,7 +142,7 @@ export class WriteOperations {
     if (node.exists) return "NodeExists";
     if (this.#isEphemeral(parent)) return "NoChildrenForEphemerals";
     const dataBytes = Math.max(dataLength, 0);
-    const full = this.#refuseMemory() ?? this.#refuseQuota(path.text, 1, dataBytes);
+    const full = this.#refuseMemory(1) ?? this.#refuseQuota(path.text, 1, dataBytes);
     if (full !== undefined) return full;
     this.txnType = createType(opcode, mode, inMulti);
     const isPlain = this.txnType === OPCODES.create || this.txnType === OPCODES.create2;
@@ -222,7 +225,8 @@ export class WriteOperations {
     const node = this.#overlay.look(path, this.#node);
     if (!node.exists) return "NoNode";
     if (!this.#allows(node, PERMS.write)) return "NoAuth";
-    const full = this.#refuseQuota(path.text, 0, dataLength - node.dataLength);
+    const grownBytes = dataLength - node.dataLength;
+    const full = this.#refuseMemory(grownBytes) ?? this.#refuseQuota(path.text, 0, grownBytes);
     if (full !== undefined) return full;
     if (version !== ANY_VERSION && version !== node.version) return "BadVersion";
     out.rawPart(reader.bytes, pathStart - 4, dataEnd);
@@ -253,6 +257,8 @@ export class WriteOperations {
     if (!node.exists) return "NoNode";
     if (!this.#allows(node, PERMS.admin)) return "NoAuth";
     if (version !== ANY_VERSION && version !== node.aversion) return "BadVersion";
+    const full = this.#refuseMemory(acls.value.length - node.acls.length);
+    if (full !== undefined) return full;
     const next = nextVersion(node.aversion);
     out.string(path.text);
     writeAcls(out, acls.value);
@@ -354,9 +360,10 @@ export class WriteOperations {
     return needsGlobal ? "EphemeralOnLocalSession" : undefined;
   }
 
-  #refuseMemory(): ErrorName | undefined {
+  #refuseMemory(grownBytes: number): ErrorName | undefined {
     const { tree, treeBytesMax } = this.#rules;
-    if (tree.bytesUsed <= treeBytesMax && tree.nodeCount < NODES_MAX) return undefined;
+    const isFull = tree.bytesUsed > treeBytesMax || tree.nodeCount >= NODES_MAX;
+    if (grownBytes <= 0 || !(isFull || tree.aclTable.bytesHeld > ACL_BYTES_MAX)) return undefined;
     this.#rules.createRefused();
     return "QuotaExceeded";
   }
@@ -385,12 +392,6 @@ function crcOfPathAndData(out: JuteWriter, start: number, dataBytes: number): nu
   const isRoot = pathEnd - pathStart === 1;
   const crc = isRoot ? CRC_START : crcOfBytes(CRC_START, bytes, pathStart, pathEnd);
   return crcOfBytes(crc, bytes, pathEnd + 4, pathEnd + 4 + dataBytes);
-}
-
-/** -1 means "any version" in requests, so a counter that wraps skips it (ZOOKEEPER-4743). */
-function nextVersion(version: number): number {
-  const next = version === INT_MAX ? -INT_MAX - 1 : version + 1;
-  return next === -1 ? 0 : next;
 }
 
 function setLong(ints: Int32Array, at: number, value: number): void {

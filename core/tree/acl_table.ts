@@ -20,12 +20,18 @@ export class AclTable {
   readonly #idByKey = new Map<string, number>();
   readonly #reader = new JuteReader(NOTHING);
   #lastId = 0;
+  #keyCharacters = 0;
   #recentId = OPEN_ACL_ID;
   #recentBytes: Uint8Array = OPEN_ACL_BYTES;
 
   /** Lists beside world:anyone:all. */
   get size(): number {
     return this.#byId.size;
+  }
+
+  /** Memory of the lists, bytes: an estimate on the safe side. */
+  get bytesHeld(): number {
+    return this.#keyCharacters * BYTES_PER_CHARACTER;
   }
 
   /**
@@ -53,6 +59,7 @@ export class AclTable {
     const id = ++this.#lastId;
     this.#byId.set(id, { key, acls, holders: 1 });
     this.#idByKey.set(key, id);
+    this.#keyCharacters += key.length;
     return id;
   }
 
@@ -70,6 +77,7 @@ export class AclTable {
     if (entry.holders > 0) return;
     this.#byId.delete(id);
     this.#idByKey.delete(entry.key);
+    this.#keyCharacters -= entry.key.length;
     if (this.#recentId !== id) return;
     this.#recentId = OPEN_ACL_ID;
     this.#recentBytes = OPEN_ACL_BYTES;
@@ -86,6 +94,9 @@ export class AclTable {
     return entry;
   }
 }
+
+/** Of a key: itself, and the entries with their texts. */
+const BYTES_PER_CHARACTER = 8;
 
 function keyOf(acls: readonly Acl[]): string {
   return JSON.stringify(acls.map(({ perms, scheme, id }) => [perms, scheme, id]));
