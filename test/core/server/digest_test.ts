@@ -53,7 +53,7 @@ function request(random: Random, xid: number): Uint8Array {
   return frames.frame(xid, type === OPCODES.check ? OPCODES.delete : type, body);
 }
 
-test("the digest that prepare foretells is the tree's, whatever is in flight or refused", async () => {
+test("prepare foretells the tree's digest, whatever is in flight or refused", async () => {
   for (let seed = 1; seed <= 12; seed++) {
     const random = randomFrom(seed);
     const { server, disk, counter, messages } = await startServer();

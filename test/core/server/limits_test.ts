@@ -140,7 +140,7 @@ test("enforceAuthSchemes answers -124 and closes until the scheme was proved", a
   await server.stop();
 });
 
-test("above treeBytesMax what grows the tree is refused and counted, the rest goes on", async () => {
+test("above treeBytesMax what grows the tree is refused and counted, no more", async () => {
   const { server, counter } = await startServer({ treeBytesMax: 1 });
   const { line } = await Line.open(server);
   const answers = await line.ask(

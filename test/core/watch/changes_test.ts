@@ -70,7 +70,7 @@ test("changes.at() tells each change with path, zxid, time, session, data and St
   await server.stop();
 });
 
-test("changes.under() tells of a znode and all below it, not of paths that begin alike", async () => {
+test("under() tells of a znode and all below it, not of paths that begin alike", async () => {
   const { server, line, deliver } = await start();
   const below: string[] = [];
   const all: string[] = [];
