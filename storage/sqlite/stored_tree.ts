@@ -131,13 +131,15 @@ export class StoredTree {
     let sessions: SessionRecord[] | undefined = sessionsOf(parts);
     let acls: AclRecord[] = parts.filter((part) => part.id !== SESSIONS_ID).map(aclRecord);
     let count = 0;
-    let after = "";
+    let reading = this.#file.scan("live", "", SLICE_NODES);
     for (;;) {
-      const page = await this.#file.scan("live", after, SLICE_NODES);
+      const page = await reading;
       if (page.count === 0) break;
+      // The disk reads on while this page is looked at; whoever stops here need not hear of it.
+      reading = this.#file.scan("live", page.lastPath, SLICE_NODES);
+      reading.catch(() => {});
       requireSound(findPageDamage(page));
       count += page.count;
-      after = page.lastPath;
       yield { sessions, acls, deleted: [], nodeCount: page.count, nodes: page.records };
       sessions = undefined;
       acls = [];
