@@ -47,7 +47,9 @@ export interface ServerOptions {
   readonly treeBytesMax: number;
 }
 
-/** Single; the kernel fills it with what `createServer` was given, so that plugins agree with it. */
+/**
+ * Single; the kernel fills it with what `createServer` was given, so that plugins agree with it.
+ */
 export const SERVER_OPTIONS: Token<ServerOptions> = token("server-options");
 
 /** What applies where nothing is said. */
