@@ -109,7 +109,7 @@ test("each kind of change tells those whom it concerns, in Apache's order", asyn
   await server.stop();
 });
 
-test("a recursive watch tells of all below, of children by their own paths alone", async () => {
+test("a recursive watch tells of all below, each by its own path", async () => {
   const { server } = await startServer();
   const { line } = await Line.open(server);
   await line.ask(frames.addWatch(1, "/", 1));
