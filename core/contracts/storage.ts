@@ -7,6 +7,13 @@ import { type Token, token } from "./token.ts";
 export interface StorageTraits {
   /** Whether what was acknowledged survives the process. */
   readonly durable: boolean;
+  /**
+   * Whether `checkpoint` is to be given every node, since what it is not given is gone then. Left
+   * out: the changed ones are enough.
+   */
+  readonly wholeCheckpoints?: boolean;
+  /** Whether `trim` may leave some of the log that it could drop: whole files, say. */
+  readonly coarseTrim?: boolean;
 }
 
 /** One group commit: transactions in zxid order. Whoever is given a batch does not change it. */
@@ -131,7 +138,8 @@ export interface Storage {
   /**
    * Brings the stored tree up to date from the changed nodes in `changes`. A crash on the way
    * leaves the former zxid with some nodes newer, which replay repairs. The last step records the
-   * new zxid.
+   * new zxid. With `traits.wholeCheckpoints`, `changes` are all nodes, parents before children, and
+   * replace the stored tree in one step at the end.
    */
   checkpoint(changes: Snapshot): Promise<void>;
   /**

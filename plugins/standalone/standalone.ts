@@ -287,7 +287,10 @@ export class StandaloneConsensus implements Consensus {
   }
 
   async #writeCheckpoint(replica: Replica): Promise<void> {
-    const source = replica.changes(false);
+    const isWhole = this.#storage.traits.wholeCheckpoints === true;
+    // What has changed is asked for in any case, so that it is not gathered for ever.
+    const changed = replica.changes(false);
+    const source = isWhole ? replica.changes(true) : changed;
     const clock = this.#clock;
     const slices = async function* (): AsyncGenerator<SnapshotSlice> {
       for (let slice = source.next(); slice !== undefined; slice = source.next()) {

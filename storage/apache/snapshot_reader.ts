@@ -1,0 +1,159 @@
+import { type AclRecord, type SnapshotSlice, StorageError } from "../../core/contracts/storage.ts";
+import { getInt } from "../../core/wire/jute.ts";
+import { readAcls, readSessionId } from "../../core/wire/records.ts";
+import type { Zxid } from "../../core/wire/zxid.ts";
+import { ByteSource, readChunks } from "./chunks.ts";
+
+/** Magic and version of a snapshot (PP 1.2). */
+export const SNAPSHOT_MAGIC = 0x5a4b534e;
+/** The only one there has been. */
+export const SNAPSHOT_VERSION = 2;
+/** A checksum and the text "/". */
+export const SEAL_BYTES = 13;
+const DIGEST_BYTES = 20;
+const ZXID_BYTES = 8;
+const SLICE_NODES_MAX = 2_000;
+/** ACL id and StatPersisted. */
+const FIXED_BYTES = 68;
+const DATA_BYTES_MAX = 256 << 20;
+
+/** What stands behind the nodes. */
+export interface SnapshotEnd {
+  /** Undefined when it has no digest, or says that it has none. */
+  readonly digest: { readonly zxid: Zxid; readonly value: bigint } | undefined;
+}
+
+/**
+ * Reads a snapshot file: slices, and at the end what stands behind them. Files that end after the
+ * first seal (before 3.6), the second (3.6 to 3.8) and the third (3.9) are read; what follows is
+ * ignored, as Apache does.
+ *
+ * @throws {StorageError} `damaged` when a checksum does not match or the file ends too early,
+ * `incompatible` for another version; both may come after slices.
+ */
+export async function* readSnapshotFile(path: string): AsyncGenerator<SnapshotSlice, SnapshotEnd> {
+  const source = new ByteSource(readChunks(path), path);
+  try {
+    await readHeader(source, path);
+    yield await readTables(source, path);
+    let isLast = false;
+    while (!isLast) {
+      const { slice, stop } = takeNodes(source, path);
+      isLast = stop === "last";
+      if (slice !== undefined) yield slice;
+      if (stop !== "short" || slice !== undefined) continue;
+      if (await source.have(source.available + 1)) continue;
+      throw new StorageError("damaged", `${path} ends among its nodes`);
+    }
+    return await readEnd(source, path);
+  } finally {
+    await source.end();
+  }
+}
+
+async function readHeader(source: ByteSource, path: string): Promise<void> {
+  const [magic, version] = await source.record((reader) => {
+    const ints = [reader.int(), reader.int()];
+    reader.skip(8);
+    return ints;
+  });
+  if (magic !== SNAPSHOT_MAGIC) throw new StorageError("damaged", `${path} is no snapshot`);
+  if (version !== SNAPSHOT_VERSION) {
+    throw new StorageError("incompatible", `${path} has version ${version}`);
+  }
+}
+
+/** Sessions and access control lists, as a slice without nodes. */
+async function readTables(source: ByteSource, path: string): Promise<SnapshotSlice> {
+  const sessions = [];
+  const sessionCount = await readCount(source, path);
+  for (let i = 0; i < sessionCount; i++) {
+    sessions.push(
+      await source.record((reader) => ({ id: readSessionId(reader), timeoutMs: reader.int() })),
+    );
+  }
+  const acls: AclRecord[] = [];
+  const aclCount = await readCount(source, path);
+  for (let i = 0; i < aclCount; i++) {
+    acls.push(
+      await source.record((reader) => ({ id: reader.long(), acls: readAcls(reader) ?? [] })),
+    );
+  }
+  return { sessions, acls, deleted: [], nodeCount: 0, nodes: new Uint8Array(0) };
+}
+
+async function readCount(source: ByteSource, path: string): Promise<number> {
+  const count = await source.record((reader) => reader.int());
+  if (count >= 0) return count;
+  throw new StorageError("damaged", `${path} counts ${count}`);
+}
+
+/** Takes the node records that stand whole in the source. */
+function takeNodes(
+  source: ByteSource,
+  path: string,
+): { readonly slice: SnapshotSlice | undefined; readonly stop: "full" | "last" | "short" } {
+  const { bytes, at: start } = source;
+  let at = start;
+  let nodeCount = 0;
+  let stop: "full" | "last" | "short" = "full";
+  while (nodeCount < SLICE_NODES_MAX) {
+    stop = "short";
+    if (at + 5 > bytes.length) break;
+    const pathSize = getInt(bytes, at);
+    if (pathSize === 1 && bytes[at + 4] === SLASH) {
+      stop = "last";
+      break;
+    }
+    const pathEnd = at + 4 + pathSize;
+    if (pathSize >= 0 && pathEnd + 4 > bytes.length) break;
+    const dataSize = pathSize < 0 ? -2 : getInt(bytes, pathEnd);
+    if (dataSize < -1 || dataSize > DATA_BYTES_MAX || pathSize > DATA_BYTES_MAX) {
+      throw new StorageError("damaged", `${path} has a node with a size that cannot be`);
+    }
+    const end = pathEnd + 4 + Math.max(0, dataSize) + FIXED_BYTES;
+    if (end > bytes.length) break;
+    at = end;
+    nodeCount += 1;
+    stop = "full";
+  }
+  source.at = stop === "last" ? at + 5 : at;
+  const nodes = bytes.subarray(start, at);
+  const slice = { sessions: undefined, acls: [], deleted: [], nodeCount, nodes };
+  return { slice: nodeCount === 0 ? undefined : slice, stop };
+}
+
+async function readEnd(source: ByteSource, path: string): Promise<SnapshotEnd> {
+  await checkSeal(source, path);
+  if (!(await source.have(DIGEST_BYTES + SEAL_BYTES))) {
+    // A server without digests writes the zxid alone.
+    await checkZxid(source, path);
+    return { digest: undefined };
+  }
+  const [zxid, version] = await source.record((reader) => [reader.long(), reader.int()] as const);
+  // Before version 2 it was text.
+  const value = await source.record((reader) => (version < 2 ? reader.text() : reader.bigint()));
+  await checkSeal(source, path);
+  await checkZxid(source, path);
+  return { digest: zxid === 0 || typeof value === "string" ? undefined : { zxid, value } };
+}
+
+/** Passes over the last zxid, if it is there: the name of the file counts, as in Apache. */
+async function checkZxid(source: ByteSource, path: string): Promise<void> {
+  const isThere = await source.have(ZXID_BYTES + SEAL_BYTES);
+  if (!isThere && source.available === 0) return;
+  if (!isThere) throw new StorageError("damaged", `${path} ends within its last section`);
+  source.at += ZXID_BYTES;
+  await checkSeal(source, path);
+}
+
+async function checkSeal(source: ByteSource, path: string): Promise<void> {
+  const { sum } = source;
+  const [high, low, text] = await source.record(
+    (reader) => [reader.int(), reader.int(), reader.string()] as const,
+  );
+  if (high === 0 && low >>> 0 === sum && text === "/") return;
+  throw new StorageError("damaged", `${path} does not match its checksum`);
+}
+
+const SLASH = 0x2f;
