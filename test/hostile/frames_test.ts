@@ -30,7 +30,9 @@ async function tidy(port: number): Promise<void> {
   const zk = await connect({ servers: `127.0.0.1:${port}` });
   await zk.addAuth("digest", "super:secret");
   const removeBelow = async (path: string): Promise<void> => {
-    for (const name of (await zk.getChildren(path)).children) {
+    // An ephemeral may go meanwhile.
+    const { children } = await zk.getChildren(path).catch(() => ({ children: [] }));
+    for (const name of children) {
       const child = path === "/" ? `/${name}` : `${path}/${name}`;
       if (["/good", "/zookeeper", "/zookeeper/config"].includes(child)) continue;
       await removeBelow(child);

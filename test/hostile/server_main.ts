@@ -66,7 +66,7 @@ server.state.subscribe({
 });
 
 function report(): ServerReport {
-  for (let i = 0; i < (process.env.NOGC ? 0 : 3); i++) globalThis.gc?.();
+  for (let i = 0; i < 3; i++) globalThis.gc?.();
   const { heapUsed, arrayBuffers, rss } = process.memoryUsage();
   const stats = inspection?.().stats();
   return {

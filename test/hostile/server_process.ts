@@ -64,8 +64,12 @@ export class ServerProcess {
   async report(): Promise<ServerReport> {
     if (!this.isRunning) throw new Error(`the server ended:\n${this.output}`);
     this.#child.send("report");
-    const ended = once(this.#child, "exit").then(() => [undefined]);
-    const [report] = await Promise.race([once(this.#child, "message"), ended]);
+    const listening = new AbortController();
+    const { signal } = listening;
+    const ended = once(this.#child, "exit", { signal }).then(() => [undefined]);
+    ended.catch(() => {}); // Aborted when the report came first.
+    const [report] = await Promise.race([once(this.#child, "message", { signal }), ended]);
+    listening.abort();
     if (report === undefined) throw new Error(`the server ended:\n${this.output}`);
     return report as ServerReport;
   }
