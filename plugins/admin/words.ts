@@ -40,17 +40,17 @@ export const SERVING_WORDS: Readonly<Record<string, Word>> = {
   srvr: ({ server }) =>
     lines(`Zookeeper version: ${SERVER_VERSION}`, ...readOnly(server), ...summary(server)),
   stat: ({ server }) =>
-    lines(
+    joined([
       `Zookeeper version: ${SERVER_VERSION}`,
       ...readOnly(server),
       "Clients:",
       ...server.connections().map(formatConnection),
       "",
       ...summary(server),
-    ),
+    ]),
   mntr: monitor,
   conf: configuration,
-  cons: ({ server }) => lines(...server.connections().map(formatConnectionFully), ""),
+  cons: ({ server }) => joined([...server.connections().map(formatConnectionFully), ""]),
   crst: ({ server }) => {
     server.resetConnectionStats();
     return lines("Connection stats reset.");
@@ -65,12 +65,12 @@ export const SERVING_WORDS: Readonly<Record<string, Word>> = {
     return lines(`${connections} connections watching ${paths} paths`, `Total watches:${total}`);
   },
   wchc: ({ server }) =>
-    lines(
+    joined([
       ...server
         .dataWatches()
         .flatMap(({ session, paths }) => [session.toString(), ...paths.map((path) => `\t${path}`)]),
       "",
-    ),
+    ]),
   wchp: watchesByPath,
   dirs: async ({ places }) =>
     lines(
@@ -93,6 +93,11 @@ export const PROCESS_WORDS: Readonly<Record<string, Word>> = {
 
 /** Joins lines; each ends with a line feed, no lines are empty text. */
 export function lines(...all: readonly string[]): string {
+  return joined(all);
+}
+
+/** As {@link lines}, for more than a call takes arguments: there may be a million watches. */
+function joined(all: readonly string[]): string {
   return all.map((line) => `${line}\n`).join("");
 }
 
@@ -173,7 +178,7 @@ function dump({ server }: Asked): string {
   const sessions = (prefix: string, buckets: typeof global): string[] =>
     buckets === undefined ? [] : formatBuckets(`${prefix}Session`, buckets, String);
   const owners = server.ephemerals();
-  return lines(
+  return joined([
     "SessionTracker dump:",
     ...sessions("Local ", local),
     ...sessions(local === undefined ? "" : "Global ", global),
@@ -190,7 +195,7 @@ function dump({ server }: Asked): string {
     ...formatBuckets("Connections", server.connectionBuckets(), ({ peer, session }) => {
       return `ip: ${formatPeer(peer)} sessionId: ${session}`;
     }),
-  );
+  ]);
 }
 
 function watchesByPath({ server }: Asked): string {
@@ -203,5 +208,5 @@ function watchesByPath({ server }: Asked): string {
     }
   }
   const entries = [...byPath].flatMap(([path, ids]) => [path, ...ids.map((id) => `\t${id}`)]);
-  return lines(...entries, "");
+  return joined([...entries, ""]);
 }
