@@ -32,27 +32,14 @@ export function authenticate(
     connection.close();
     return;
   }
+  addIdentities(connection, gained);
+}
+
+/** Adds those that the connection does not have. */
+export function addIdentities(connection: ClientConnection, gained: readonly Id[]): void {
   const isNew = ({ scheme, id }: Id): boolean =>
     !connection.ids.some((known) => known.scheme === scheme && known.id === id);
   connection.ids = [...connection.ids, ...gained.filter(isNew)];
-}
-
-/**
- * Executes the SASL packet in `bytes[start..end)` as a server does on which no SASL is configured:
- * a null token, and nothing changes (CP 7).
- */
-export function answerSasl(
-  context: ServerContext,
-  connection: ClientConnection,
-  bytes: Uint8Array,
-  start: number,
-): void {
-  const [xid, type] = [getInt(bytes, start), getInt(bytes, start + 4)];
-  const out = context.output.open(connection);
-  const at = beginReply(out, xid, 0);
-  out.buffer(null);
-  endReply(out, at, undefined);
-  connection.answered(type, xid, out.length - at);
 }
 
 function identities(

@@ -1,4 +1,4 @@
-import type { AuthProvider } from "../contracts/auth.ts";
+import type { AuthProvider, SaslExchange } from "../contracts/auth.ts";
 import type { Cancel, Clock } from "../contracts/clock.ts";
 import type { Consensus, WriteRequest } from "../contracts/consensus.ts";
 import type { Entropy } from "../contracts/entropy.ts";
@@ -14,7 +14,7 @@ import { SessionFeed } from "../watch/state.ts";
 import { getInt, putInt } from "../wire/jute.ts";
 import { OPCODES } from "../wire/opcodes.ts";
 import { NO_SESSION, type SessionId } from "../wire/session_id.ts";
-import { answerSasl, authenticate } from "./authenticate.ts";
+import { authenticate } from "./authenticate.ts";
 import { ClientConnection } from "./connection.ts";
 import type { ServerContext } from "./context.ts";
 import { FirstBytesSink } from "./first_bytes.ts";
@@ -28,6 +28,7 @@ import { refuse } from "./refuse.ts";
 import { ServerReplica } from "./replica.ts";
 import { beginReply, endReply } from "./reply.ts";
 import { ROUTE, routeOf } from "./routes.ts";
+import { answerSasl } from "./sasl.ts";
 import { SessionIds } from "./session_ids.ts";
 import { type ServerSession, ServerSessions } from "./sessions.ts";
 import { Statistics } from "./statistics.ts";
@@ -61,6 +62,7 @@ export class ClientServer implements ServerContext {
   readonly localTracker: SessionTracker;
   readonly dataWatches: WatchTable<ClientConnection> = new WatchTable();
   readonly childWatches: WatchTable<ClientConnection> = new WatchTable();
+  readonly saslExchanges: WeakMap<ClientConnection, SaslExchange> = new WeakMap();
   readonly changes: ChangeFeed;
   readonly sessionEvents: SessionFeed;
   readonly replica: ServerReplica;
@@ -197,7 +199,7 @@ export class ClientServer implements ServerContext {
     } else if (type === OPCODES.auth) {
       authenticate(this, connection, bytes, start, end);
     } else if (type === OPCODES.sasl) {
-      answerSasl(this, connection, bytes, start);
+      answerSasl(this, connection, bytes, start, end);
     } else if (type === OPCODES.closeSession && connection.session !== undefined) {
       this.#closeLocal(connection, connection.session, getInt(bytes, start));
     } else {
@@ -332,6 +334,11 @@ export class ClientServer implements ServerContext {
       if (now - connection.beganMs < this.options.sessionlessTimeoutMs) return;
       this.statistics.sessionlessExpired.value += 1;
       connection.destroy();
+    } else if (connection.unreadMs(now) > Math.max(session.timeoutMs, UNREAD_MS_MIN)) {
+      this.logger.warn("closing a connection: client takes none of its answers", {
+        client: connection.transport.peer.address,
+      });
+      connection.destroy(); // Or a dead client would keep its session for as long as TCP tries.
     } else if (connection.isHeld) {
       this.touch(session); // We do not read it, so its silence says nothing (D20).
     } else if (silentMs > session.timeoutMs) {
@@ -340,6 +347,8 @@ export class ClientServer implements ServerContext {
   }
 }
 
+/** Least time for a client to take some of its answers, ms: a slow line needs it for a buffer. */
+const UNREAD_MS_MIN = 30_000;
 /** Time for a client to take its last bytes and go, ms. */
 const CLOSING_MS_MAX = 5000;
 /** Bytes of requests under way at which connections that have some are read no further. */

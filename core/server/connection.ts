@@ -11,6 +11,7 @@ import { beginReply, endReply } from "./reply.ts";
 import { RequestQueue } from "./request_queue.ts";
 import { ROUTE, routeOf } from "./routes.ts";
 import type { ServerSession } from "./sessions.ts";
+import { UnreadOutput } from "./unread_output.ts";
 import type { Watcher, WatchTable } from "./watches.ts";
 
 /** Output gathered at which it is sent before more requests are executed, bytes. */
@@ -37,7 +38,7 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
   /** Who the client is. Replaced as a whole, so that a request may keep the list. */
   ids: readonly Id[];
   session: ServerSession | undefined;
-  /** Whether the client's handshake had the read-only byte, which the answer then has too. */
+  /** Whether the client's handshake had the read-only byte; the answer has it too then. */
   wantsReadOnlyByte = false;
   /** Monotonic ms at which bytes came last. */
   heardMs: number;
@@ -48,12 +49,13 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
   readonly #context: ServerContext;
   readonly #cutter: FrameCutter;
   readonly #queue = new RequestQueue();
+  readonly #unread = new UnreadOutput();
   #phase: "new" | "handshaking" | "open" | "closing" | "closed" = "new";
   /** Input is not looked at for now. */
   #held = false;
   /** A request that must be executed before the next is looked at waits in the queue. */
   #barrier = false;
-  /** The transport wants no more output for now. */
+  /** The transport wants no more. */
   #blocked = false;
   /** Its requests took long; others have their turn. */
   #resting = false;
@@ -89,9 +91,9 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
     return this.#held;
   }
 
-  /** 1 while it is read, plus 4 while output waits. */
-  get interestOps(): number {
-    return (this.#held ? 0 : 1) + (this.transport.bufferedBytes > 0 ? 4 : 0);
+  /** For how long the client has taken nothing of the output that waits for it, ms. */
+  unreadMs(now: number): number {
+    return this.#unread.waitedMs(now, this.#blocked, this.transport.bufferedBytes);
   }
 
   /** True once it only waits for its last bytes to leave and the client to go. */
@@ -150,9 +152,8 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
     this.#context.statistics.outstanding -= this.#queue.count;
     this.#context.statistics.outstandingBytes -= this.#queue.weightBytes;
     this.#queue.clear();
-    if (this.session !== undefined) {
-      this.#context.sessions.detach(this.session, this.#writesUnderWay);
-    }
+    const { session } = this;
+    if (session !== undefined) this.#context.sessions.detach(session, this.#writesUnderWay);
     this.#context.disconnected(this);
   }
 
@@ -209,7 +210,7 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
     if (error === undefined) out.raw(body);
     endReply(out, at, error);
     this.answered(type, xid, out.length - at);
-    const now = this.#context.turnMs;
+    const { turnMs: now } = this.#context;
     const tookMs = Math.max(0, (now - arrivalMs) | 0);
     this.#context.statistics.updateLatency.observe(tookMs);
     this.#took(now, now - tookMs);

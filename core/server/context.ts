@@ -1,3 +1,4 @@
+import type { SaslExchange } from "../contracts/auth.ts";
 import type { Clock } from "../contracts/clock.ts";
 import type { Consensus } from "../contracts/consensus.ts";
 import type { Logger } from "../contracts/logger.ts";
@@ -33,6 +34,8 @@ export interface ServerContext {
   readonly dataWatches: WatchTable<ClientConnection>;
   /** Watches set by getChildren, and persistent ones. */
   readonly childWatches: WatchTable<ClientConnection>;
+  /** SASL logins that were begun, also when they are over. */
+  readonly saslExchanges: WeakMap<ClientConnection, SaslExchange>;
   /** The applied state; another object after a snapshot was installed. */
   readonly tree: Tree;
   /** Monotonic ms at the beginning of the present run of deliveries. */

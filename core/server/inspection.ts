@@ -85,7 +85,7 @@ export class Inspection implements ServerInspection {
     const { connections, claimed, clock } = this.#server;
     const ofClients = [...connections].map((connection) => ({
       peer: connection.transport.peer,
-      interestOps: connection.interestOps,
+      interestOps: (connection.isHeld ? 0 : 1) + (connection.transport.bufferedBytes > 0 ? 4 : 0),
       queued: connection.queued,
       received: connection.counters.received,
       sent: connection.counters.sent,

@@ -29,6 +29,8 @@ export interface ServerOptions {
   readonly skipAcl: boolean;
   /** Schemes of which a connection must have an identity; empty is no such rule. */
   readonly enforceAuthSchemes: readonly string[];
+  /** A failed SASL login leaves the connection open, unless `sasl` is enforced. Default false. */
+  readonly allowSaslFailedClients: boolean;
   /** Sessions live on one server until they need more. Default false. */
   readonly localSessionsEnabled: boolean;
   /** A local session becomes global at its first ephemeral znode. Default false. */
@@ -67,6 +69,7 @@ export const DEFAULT_OPTIONS: ServerOptions = {
   enforceQuota: false,
   skipAcl: false,
   enforceAuthSchemes: [],
+  allowSaslFailedClients: false,
   localSessionsEnabled: false,
   localSessionsUpgradingEnabled: false,
   containerCheckIntervalMs: 60_000,

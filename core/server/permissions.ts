@@ -1,4 +1,4 @@
-import type { AuthProvider } from "../contracts/auth.ts";
+import type { AuthProvider, SaslExchange } from "../contracts/auth.ts";
 import type { Peer } from "../contracts/transport.ts";
 import type { Outcome } from "../errors/zk_error.ts";
 import { type Acl, type Id, OPEN_ACL } from "../wire/records.ts";
@@ -27,6 +27,15 @@ export class Permissions {
   /** Identities that a connection has before it says anything. */
   identify(peer: Peer): readonly Id[] {
     return [...this.#providers.values()].flatMap((provider) => provider.identify(peer));
+  }
+
+  /** Begins a login by SASL; undefined when no provider speaks it. */
+  beginSasl(): SaslExchange | undefined {
+    for (const provider of this.#providers.values()) {
+      const exchange = provider.beginSasl?.();
+      if (exchange !== undefined) return exchange;
+    }
+    return undefined;
   }
 
   /** Whether somebody with `ids` has any of the permission bits in `wanted` on a znode. */

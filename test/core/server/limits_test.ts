@@ -96,6 +96,27 @@ test("a client that does not read its events is closed at unsentBytesMax, others
   await server.stop();
 });
 
+test("a client that takes none of its answers is closed, and its session expires", async () => {
+  const { server, clock } = await startServer();
+  const { line } = await Line.open(server);
+  const write = line.write.bind(line);
+  line.write = (bytes) => {
+    write(bytes);
+    line.bufferedBytes = 1;
+    return false;
+  };
+  await line.ask(frames.create(1, "/mine", { flags: 1 }));
+  await line.ask(frames.getData(2, "/mine"));
+  for (let second = 0; second < 25; second++) clock.advance(1_000);
+  assert.not(line.isDestroyed);
+  for (let second = 0; second < 40; second++) clock.advance(1_000);
+  assert.ok(line.isDestroyed);
+  await settle();
+  const { line: other } = await Line.open(server);
+  assert.equal(await other.ask(frames.exists(1, "/mine")), ["1:-101"]);
+  await server.stop();
+});
+
 test("output that the transport still holds is not written over by later replies", async () => {
   const { server } = await startServer();
   const { line } = await Line.open(server);
