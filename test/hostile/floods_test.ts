@@ -72,6 +72,18 @@ function multiHeader(writer: JuteWriter, type: number, done = false): void {
   writer.int(-1);
 }
 
+function ask(text: string): Promise<string> {
+  return new Promise((resolve) => {
+    let answer = "";
+    const socket = dial({ port, host: "127.0.0.1" }, () => socket.write(text));
+    socket.on("data", (chunk) => {
+      answer += chunk;
+    });
+    socket.on("error", () => {});
+    socket.on("close", () => resolve(answer));
+  });
+}
+
 async function isClosedSoon(client: RawClient): Promise<void> {
   assert.ok(await client.closed(10_000), "the connection stays open");
   client.destroy();
@@ -268,19 +280,26 @@ attack("thousands of sessions with ephemerals that expire together", async () =>
 });
 
 attack("four-letter words cut, misspelt, and with more behind", async () => {
-  const ask = (text: string): Promise<string> =>
-    new Promise((resolve) => {
-      let answer = "";
-      const socket = dial({ port, host: "127.0.0.1" }, () => socket.write(text));
-      socket.on("data", (chunk) => {
-        answer += chunk;
-      });
-      socket.on("error", () => {});
-      socket.on("close", () => resolve(answer));
-    });
   assert.is(await ask(`ruok${"x".repeat(100_000)}`), "imok");
   assert.match(await ask("srvr\r\n"), /^Zookeeper version/);
   for (const word of ["ru", "RUOK", "\0\0\0", "stmk12"]) assert.is(await ask(word), "", word);
+});
+
+attack("300,000 watches of one client, listed", async () => {
+  const client = await RawClient.open(port);
+  for (let frame = 0; frame < 6; frame++) {
+    const paths = Array.from({ length: 50_000 }, (_, i) => `/none${frame}-${i}`);
+    const watches = request(frame, OPCODES.setWatches, (writer) => {
+      writer.long(0);
+      writer.int(0);
+      writer.strings(paths);
+      writer.int(0);
+    });
+    assert.is((await client.ask(watches))?.error, 0);
+  }
+  for (const word of ["wchc", "wchp"]) assert.ok((await ask(word)).length > 3 * MEBIBYTE, word);
+  client.destroy();
+  await server.until(({ watches }) => watches === 0);
 });
 
 attack("the system's own znodes, tampered with", async () => {
