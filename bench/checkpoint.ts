@@ -17,7 +17,7 @@ import { median } from "./report.ts";
 import { killAll, type RunningServer, startAndAwait, zookit } from "./servers.ts";
 
 const RATE = 20_000;
-const SECONDS = 15;
+const SECONDS = 25;
 const WARM_UP_SECONDS = 3;
 /** Requests of the phase with the checkpoint before it begins. */
 const LEAD = RATE;

@@ -11,6 +11,7 @@ import { pathToFileURL } from "node:url";
 const dist = process.env.PROBE_DIST;
 const code = (file) => import(pathToFileURL(`${dist}/${file}`).href);
 const { ChangeTracker } = await code("core/tree/snapshot.js");
+const { NodeGroup } = await code("storage/sqlite/node_group.js");
 const { SqliteTree } = await code("storage/sqlite/sqlite_tree.js");
 const { Statement } = createRequire(`${dist}/`)("sqlite3");
 
@@ -50,6 +51,12 @@ SqliteTree.prototype.change = function (...words) {
     seen.sliceMsMax = Math.max(seen.sliceMsMax, performance.now() - beganMs);
   }
   return done;
+};
+const { add } = NodeGroup.prototype;
+NodeGroup.prototype.add = function (...words) {
+  const startMs = performance.now();
+  add.apply(this, words);
+  seen.sliceMsMax = Math.max(seen.sliceMsMax, performance.now() - startMs);
 };
 const { run } = Statement.prototype;
 Statement.prototype.run = function (...values) {
