@@ -83,7 +83,7 @@ export class Attacker {
     await this.#collect(client, waiting);
     // The first one without an answer is what the connection was closed for.
     const [culprit] = waiting.values();
-    if (culprit !== undefined) this.#count(culprit.name, client.isClosed ? "closed" : "no answer");
+    if (culprit !== undefined) this.#count(culprit.name, client.isClosed ? "closed" : "other xid");
     this.sent += BATCH - Math.max(0, waiting.size - 1);
   }
 

@@ -34,11 +34,11 @@ function acls(writer: JuteWriter, random: Random): void {
   writeAcls(writer, random.pick(lists));
 }
 
-function create(writer: JuteWriter, random: Random): void {
+function create(writer: JuteWriter, random: Random, flags = [0, 1, 2, 3, 4]): void {
   writer.string(path(random));
   writer.buffer(random.bytes(random.below(40)));
   acls(writer, random);
-  writer.int(random.below(5));
+  writer.int(random.pick(flags));
 }
 
 function setData(writer: JuteWriter, random: Random): void {
@@ -115,7 +115,7 @@ export const KINDS: readonly Kind[] = [
     name: "createTTL",
     type: OPCODES.createTtl,
     body: (writer, random) => {
-      create(writer, random);
+      create(writer, random, [0, 5, 5, 6, 6]);
       writer.long(random.pick([-1, 1, 1000, 2 ** 41]));
     },
   },
