@@ -52,7 +52,7 @@ export type { Acl, Id, Stat } from "./core/wire/records.ts";
 export { SessionId } from "./core/wire/session_id.ts";
 export type { Zxid } from "./core/wire/zxid.ts";
 export { fourLetterWords, prometheusMetrics } from "./plugins/admin/mod.ts";
-export { digestAuth, ipAuth } from "./plugins/auth/mod.ts";
+export { digestAuth, ipAuth, saslDigestMd5 } from "./plugins/auth/mod.ts";
 export { plainMetrics } from "./plugins/metrics/mod.ts";
 export { bucketSessions } from "./plugins/sessions/mod.ts";
 export { standalone } from "./plugins/standalone/mod.ts";

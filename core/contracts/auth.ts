@@ -18,12 +18,30 @@ export interface AuthProvider {
    * Answers an auth packet: identities gained, or `AuthFailed`, after which the connection closes.
    */
   authenticate(data: Uint8Array, peer: Peer): Outcome<readonly Id[]>;
+  /** Begins a login by SASL; only the one provider of a server that speaks it has this. */
+  beginSasl?(): SaslExchange;
   /** Whether an ACL may hold `id`. */
   isValid(id: string): boolean;
   /** Whether a connection with `connectionId` is meant by an ACL's `aclId`. */
   matches(connectionId: string, aclId: string): boolean;
   /** What `whoAmI` shows for an identity: no secret part. */
   userName(id: string): string;
+}
+
+/** The login of one connection by SASL. */
+export interface SaslExchange {
+  /**
+   * Answers the client's next token, which is empty where its mechanism has no first word.
+   * `AuthFailed` for a wrong one, and for every one after that or after the last.
+   */
+  step(token: Uint8Array): Outcome<SaslStep>;
+}
+
+/** An answer to a client's SASL token. */
+export interface SaslStep {
+  readonly token: Uint8Array;
+  /** Identities proved; undefined while the exchange goes on. */
+  readonly gained: readonly Id[] | undefined;
 }
 
 /** Many. */
