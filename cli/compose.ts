@@ -1,6 +1,6 @@
 import type { Plugin } from "../core/kernel/plugin.ts";
 import { fourLetterWords, prometheusMetrics } from "../plugins/admin/mod.ts";
-import { digestAuth, ipAuth } from "../plugins/auth/mod.ts";
+import { digestAuth, ipAuth, saslDigestMd5 } from "../plugins/auth/mod.ts";
 import { plainMetrics } from "../plugins/metrics/mod.ts";
 import { bucketSessions } from "../plugins/sessions/mod.ts";
 import { standalone } from "../plugins/standalone/mod.ts";
@@ -33,6 +33,7 @@ export function composePlugins(config: ServerConfig, logLevel: LogLevel): Plugin
     }),
     ipAuth(),
     ...(config.digest.enabled ? [digest(config)] : []),
+    ...sasl(config),
     fourLetterWords({
       whitelist: config.fourLetterWords,
       readOnlyModeEnabled: config.readOnlyModeEnabled,
@@ -45,6 +46,11 @@ export function composePlugins(config: ServerConfig, logLevel: LogLevel): Plugin
 
 function metrics({ host, metrics: { port, processMetrics, ...own } }: ServerConfig): Plugin {
   return prometheusMetrics({ host: own.host ?? host ?? "0.0.0.0", port, processMetrics });
+}
+
+function sasl({ sasl: { file, users, superUsers, superPassword } }: ServerConfig): Plugin[] {
+  if (file === undefined && superPassword === undefined) return [];
+  return [saslDigestMd5({ users, superUsers: [...superUsers.values()], superPassword })];
 }
 
 function digest({ digest: { algorithm, superDigest } }: ServerConfig): Plugin {

@@ -11,19 +11,23 @@ export interface ConfigKey {
   readonly fallback: string;
   /** Completes "must be …". */
   readonly rule: string;
-  /** Puts a value into the configuration. @returns false when it breaks the rule. */
-  readonly apply: (config: ServerConfig, text: string) => boolean;
+  /**
+   * Puts a value into the configuration; `written` is the name where ours ends in `.n`.
+   *
+   * @returns false when it breaks the rule.
+   */
+  readonly apply: (config: ServerConfig, text: string, written: string) => boolean;
 }
 
 function key<T>(
   name: string,
   kind: ValueKind<T>,
-  set: (config: ServerConfig, value: T) => void,
+  set: (config: ServerConfig, value: T, written: string) => void,
   manual: { readonly help: string; readonly fallback: string },
 ): ConfigKey {
-  const apply = (config: ServerConfig, text: string): boolean => {
+  const apply = (config: ServerConfig, text: string, written: string): boolean => {
     const parsed = kind.schema.safeParse(text);
-    if (parsed.success) set(config, parsed.data);
+    if (parsed.success) set(config, parsed.data, written);
     return parsed.success;
   };
   return { name, rule: kind.rule, apply, ...manual };
@@ -199,6 +203,45 @@ const IDENTITY: readonly ConfigKey[] = [
   }),
 ];
 
+const superUser = (config: ServerConfig, user: string, written: string): void => {
+  config.sasl.superUsers.set(written, user);
+};
+
+const SASL: readonly ConfigKey[] = [
+  key("java.security.auth.login.config", TEXT, (config, value) => (config.sasl.file = value), {
+    help: "Java login configuration with the users of SASL DIGEST-MD5, for all of them to log in",
+    fallback: "none",
+  }),
+  key("sasl.serverconfig", TEXT, (config, value) => (config.sasl.section = value), {
+    help: "its section that names the users",
+    fallback: "Server",
+  }),
+  key("superUser", TEXT, superUser, {
+    help: "user of SASL who may do anything",
+    fallback: "nobody",
+  }),
+  key("superUser.n", TEXT, superUser, {
+    help: "more of them, each with a name of its own in place of `n`",
+    fallback: "nobody",
+  }),
+  key(
+    "SASLAuthenticationProvider.superPassword",
+    TEXT,
+    (config, value) => (config.sasl.superPassword = value),
+    { help: "password of the user `super`", fallback: "none" },
+  ),
+  key(
+    "allowSaslFailedClients",
+    FLAG,
+    (config, value) => (config.options.allowSaslFailedClients = value),
+    { help: "whether a client may stay, as nobody, when its SASL login failed", fallback: "false" },
+  ),
+  key("sessionRequireClientSASLAuth", FLAG, (config, value) => (config.sasl.required = value), {
+    help: "whether a connection must have logged in by SASL before anything else",
+    fallback: "false",
+  }),
+];
+
 const METRICS: readonly ConfigKey[] = [
   key(
     "metricsProvider.className",
@@ -234,5 +277,6 @@ export const CONFIG_KEYS: readonly {
   { topic: "Limits", keys: LIMITS },
   { topic: "Behaviour", keys: BEHAVIOUR },
   { topic: "Identity", keys: IDENTITY },
+  { topic: "SASL", keys: SASL },
   { topic: "Metrics", keys: METRICS },
 ];

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { resolveOptions } from "../../core/server/options.ts";
+import { JaasError, readJaasUsers } from "./jaas.ts";
 import { CONFIG_KEYS } from "./keys.ts";
 import { nearest } from "./nearest.ts";
 import { NOT_APPLICABLE, REFUSED, reasonFor } from "./other_keys.ts";
@@ -109,12 +110,16 @@ class Reader {
       });
       warnings.push(`not applicable here and without effect: ${parts.join("; ")}`);
     }
+    this.#takeSasl();
     if (config.enforceAuth.enabled) {
       const { schemes } = config.enforceAuth;
       if (schemes.length === 0) {
         this.#findings.push("enforce.auth.enabled needs enforce.auth.schemes: name one, as digest");
       }
       config.options.enforceAuthSchemes = schemes;
+    }
+    if (config.sasl.required) {
+      config.options.enforceAuthSchemes = [...(config.options.enforceAuthSchemes ?? []), "sasl"];
     }
     if (this.#needsDataDir && !this.#honoured.has("dataDir")) {
       const hints = this.#unknown.map((hint) => `; ${hint}`).join("");
@@ -123,6 +128,24 @@ class Reader {
     if (this.#findings.length === 0) this.#checkTogether();
     if (this.#findings.length > 0) throw new ConfigError(this.#findings);
     return { config, warnings };
+  }
+
+  #takeSasl(): void {
+    const { sasl, enforceAuth } = this.#config;
+    const isNeeded = sasl.required || (enforceAuth.enabled && enforceAuth.schemes.includes("sasl"));
+    if (isNeeded && sasl.file === undefined && sasl.superPassword === undefined) {
+      this.#findings.push(
+        "SASL is required of clients, but nobody may log in: " +
+          "name a login configuration by -Djava.security.auth.login.config",
+      );
+    }
+    if (sasl.file === undefined) return;
+    try {
+      sasl.users = readJaasUsers(sasl.file, sasl.section);
+    } catch (cause) {
+      if (!(cause instanceof JaasError)) throw cause;
+      this.#findings.push(`java.security.auth.login.config: ${cause.message}`);
+    }
   }
 
   #checkTogether(): void {
@@ -136,10 +159,10 @@ class Reader {
 
   #take(setting: Setting, name: string): void {
     const { key: written, value, source } = setting;
-    const key = KEYS.get(name);
+    const key = KEYS.get(name) ?? KEYS.get(name.replace(/\.[^.]+$/, ".n"));
     if (key !== undefined) {
       this.#honoured.add(name);
-      if (key.apply(this.#config, value)) return;
+      if (key.apply(this.#config, value, name)) return;
       this.#findings.push(`${source}: ${written}=${value}: ${name} must be ${key.rule}`);
       return;
     }

@@ -52,15 +52,8 @@ export const NOT_APPLICABLE: readonly OtherKeys[] = [
     ],
   },
   {
-    reason: "no SASL yet",
-    names: [
-      "superUser",
-      "superUser.*",
-      "allowSaslFailedClients",
-      "sasl.*",
-      "SASLAuthenticationProvider.*",
-      "letAnySaslUserDoX",
-    ],
+    reason: "SASL is DIGEST-MD5 with the users of java.security.auth.login.config",
+    names: ["sasl.*", "SASLAuthenticationProvider.*", "letAnySaslUserDoX"],
   },
   {
     reason: "providers are given to createServer as plugins",
@@ -129,10 +122,6 @@ export const REFUSED: readonly OtherKeys[] = [
   {
     reason: "ensembles are not supported yet: leave it out to run a single server",
     names: ["group.*", "weight.*", "dynamicConfigFile"],
-  },
-  {
-    reason: "SASL is not supported yet; leave it out, or use enforce.auth.* with scheme digest",
-    names: ["sessionRequireClientSASLAuth"],
   },
 ];
 

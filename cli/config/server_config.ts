@@ -16,6 +16,18 @@ export interface ServerConfig {
   fourLetterWords: readonly string[];
   readOnlyModeEnabled: boolean;
   digest: { enabled: boolean; superDigest: string | undefined; algorithm: string };
+  /** SASL is spoken when there are users or a password of `super`. */
+  sasl: {
+    /** Java login configuration, from which the users come. */
+    file: string | undefined;
+    section: string;
+    users: Readonly<Record<string, string>>;
+    /** By the key that named them, so that a later source wins. */
+    superUsers: Map<string, string>;
+    superPassword: string | undefined;
+    /** Whether nothing goes without a login. */
+    required: boolean;
+  };
   /** Kept apart until all is read: the schemes count only where the rule is on. */
   enforceAuth: { enabled: boolean; schemes: readonly string[] };
   /** An address that is not given is that of {@link host}. */
@@ -33,6 +45,14 @@ export function defaultConfig(): ServerConfig {
     fourLetterWords: [],
     readOnlyModeEnabled: false,
     digest: { enabled: true, superDigest: undefined, algorithm: "SHA1" },
+    sasl: {
+      file: undefined,
+      section: "Server",
+      users: {},
+      superUsers: new Map(),
+      superPassword: undefined,
+      required: false,
+    },
     enforceAuth: { enabled: false, schemes: [] },
     metrics: { enabled: false, host: undefined, port: 7000, processMetrics: true },
   };

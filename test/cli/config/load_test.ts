@@ -154,12 +154,34 @@ test("a single server line is a server that stands alone, and may name its clien
   assert.equal(placeOf(`${line};2185\nclientPort=2186`), [undefined, 2186, 0]);
 });
 
-test("a rule about who may connect is refused rather than dropped", () => {
-  assert.match(findingsOf(() => load("sessionRequireClientSASLAuth=true")).join(), /SASL/);
-  assert.equal(
-    findingsOf(() => load("sessionRequireClientSASLAuth=false")),
-    [],
-  );
+test("sessionRequireClientSASLAuth enforces sasl, and is refused where nobody could log in", () => {
+  const schemes = (text: string): unknown => load(text).config.options.enforceAuthSchemes;
+  const users = "SASLAuthenticationProvider.superPassword=secret\n";
+  assert.equal(schemes(`${users}sessionRequireClientSASLAuth=true`), ["sasl"]);
+  assert.is(schemes(`${users}sessionRequireClientSASLAuth=false`), undefined);
+  for (const rule of [
+    "sessionRequireClientSASLAuth=true",
+    "enforce.auth.enabled=true\nenforce.auth.schemes=sasl",
+  ]) {
+    assert.match(findingsOf(() => load(rule)).join(), "java.security.auth.login.config");
+  }
+});
+
+test("users of SASL come from the login configuration that Java would be given", () => {
+  const folder = mkdtempSync(join(tmpdir(), "zookit-"));
+  const file = join(folder, "jaas.conf");
+  const module = "org.apache.zookeeper.server.auth.DigestLoginModule";
+  writeFileSync(file, `Server { ${module} required user_ann="secret"; };`);
+  const env = { SERVER_JVMFLAGS: `-Djava.security.auth.login.config=${file}` };
+  const superUsers = "superUser=ann\nsuperUser.1=bob\n";
+  const definitions = ["zookeeper.superUser=carl"];
+  const { sasl } = load(superUsers, { env, definitions }).config;
+  assert.equal(sasl.users, { ann: "secret" });
+  assert.equal([...sasl.superUsers.values()], ["carl", "bob"]);
+  const other = findingsOf(() => load("sasl.serverconfig=Other", { env }));
+  assert.match(other.join(), "no section Other");
+  rmSync(folder, { recursive: true });
+  assert.match(findingsOf(() => load("", { env })).join(), "ENOENT");
 });
 
 test("enforce.auth.schemes counts only where the rule is on, and must then name some", () => {
