@@ -93,7 +93,7 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
 
   /** For how long the client has taken nothing of the output that waits for it, ms. */
   unreadMs(now: number): number {
-    return this.#unread.waitedMs(now, this.#blocked, this.transport.bufferedBytes);
+    return this.#blocked ? this.#unread.waitedMs(now, this.transport.bufferedBytes) : 0;
   }
 
   /** True once it only waits for its last bytes to leave and the client to go. */
@@ -136,6 +136,7 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
   writable(): void {
     if (!this.#blocked) return;
     this.#blocked = false;
+    this.#unread.sent();
     this.advance();
     this.#context.output.flush();
   }
@@ -176,8 +177,6 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
 
   /** Closes once what has been appended so far is sent; nothing more is executed. */
   close(): void {
-    if (this.#phase === "closed") return;
-    this.#phase = "closing";
     this.#finish();
     // Read on, or the client's own end is never seen.
     if (this.#held) this.transport.resume();
