@@ -54,6 +54,7 @@ export {
   type VersionOptions,
   type WatchOptions,
 } from "./requests.ts";
+export type { SaslCredentials } from "./sasl.ts";
 export type { ClientState, ClientStatus } from "./state.ts";
 export { CONSOLE_LOGGER, SYSTEM_CLOCK, SYSTEM_ENTROPY } from "./system.ts";
 export { tcpDialer } from "./transports/tcp.ts";

@@ -3,6 +3,7 @@ import type { Entropy } from "../core/contracts/entropy.ts";
 import type { Logger } from "../core/contracts/logger.ts";
 import type { Dialer } from "../core/contracts/transport.ts";
 import { FRAME_BYTES_MAX } from "../core/wire/frame.ts";
+import type { SaslCredentials } from "./sasl.ts";
 import { parseServers, type ServerEntry } from "./servers.ts";
 import { CONSOLE_LOGGER, SYSTEM_CLOCK, SYSTEM_ENTROPY } from "./system.ts";
 
@@ -34,6 +35,8 @@ export interface ClientOptions {
   readonly timeoutMs?: number;
   /** Identities proved on every connection, before anything else is sent. */
   readonly auth?: readonly AuthInfo[];
+  /** Logs in by SASL DIGEST-MD5 on every connection, before that; to be refused is final. */
+  readonly sasl?: SaslCredentials;
   /** Accept a server that has lost its quorum and only answers reads; default false. */
   readonly readOnly?: boolean;
   /** Begin a new session when the server says that the old one has expired; default false. */
@@ -65,6 +68,7 @@ export interface Settings {
   readonly chroot: string;
   readonly timeoutMs: number;
   readonly auth: readonly AuthInfo[];
+  readonly sasl: SaslCredentials | undefined;
   readonly readOnly: boolean;
   readonly renewSession: boolean;
   readonly failsFast: boolean;
@@ -89,6 +93,7 @@ export function settle(options: ClientOptions): Settings {
     chroot,
     timeoutMs: options.timeoutMs ?? 10_000,
     auth: options.auth ?? [],
+    sasl: options.sasl,
     readOnly: options.readOnly ?? false,
     renewSession: options.renewSession ?? false,
     failsFast: options.whileDisconnected === "fail",

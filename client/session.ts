@@ -11,6 +11,7 @@ import { Identities } from "./identities.ts";
 import type { Link } from "./link.ts";
 import type { Settings } from "./options.ts";
 import { Request, type RequestOptions } from "./request.ts";
+import { SaslLogin } from "./sasl.ts";
 import type { ServerEntry } from "./servers.ts";
 import type { ClientState, ClientStatus } from "./state.ts";
 
@@ -58,6 +59,8 @@ export class Session {
   #lastZxid: Zxid = 0;
   #lastXid = 0;
   #link: Link | undefined;
+  /** A connection that is not ours to use before its login is over. */
+  #login: { readonly sasl: SaslLogin; readonly link: Link; attach(): void } | undefined;
   #closing: Promise<void> | undefined;
   readonly state: BehaviorSubject<ClientState>;
 
@@ -205,6 +208,7 @@ export class Session {
     const xid = reader.int();
     const zxid = reader.long();
     const code = reader.int();
+    if (this.#login !== undefined) return this.#saslReplied(code, reader);
     if (xid === XIDS.notification) return this.#user.notified(reader, zxid);
     if (xid === XIDS.ping) return;
     if (xid === XIDS.auth) return this.#authReplied(code);
@@ -227,6 +231,20 @@ export class Session {
     this.#end("auth-failed");
   }
 
+  #saslReplied(code: number, reader: JuteReader): void {
+    const login = this.#login;
+    const next = login?.sasl.replied(code, reader);
+    if (next === undefined || next === "refused") {
+      this.#settings.logger.error("the SASL login was refused", { code });
+      this.#end("auth-failed");
+    } else if (next === "proved") {
+      this.#login = undefined;
+      login?.attach();
+    } else {
+      login?.link.send(next);
+    }
+  }
+
   /** @returns whether the link may live. */
   #welcomed(link: Link, server: ServerEntry, reader: JuteReader): boolean {
     const response = readConnectFrame(reader);
@@ -238,17 +256,29 @@ export class Session {
     this.#hasSeenReadWrite ||= !isReadOnly;
     this.#held = { id: response.sessionId, password: response.password };
     this.#timeoutMs = response.timeoutMs;
-    this.#link = link;
     link.watchLiveness(response.timeoutMs);
-    this.#identities.replay(link);
-    for (const frame of this.#user.watchFrames(this.#lastZxid)) link.send(frame);
-    this.state.next(this.#stateOf(isReadOnly ? "read-only" : "connected", server.name));
-    this.#user.attached();
-    this.#pump();
+    const attach = (): void => this.#attach(link, isReadOnly ? "read-only" : "connected", server);
+    const { sasl, entropy } = this.#settings;
+    if (sasl === undefined) {
+      attach();
+    } else {
+      this.#login = { sasl: new SaslLogin(sasl, entropy), link, attach };
+      link.send(this.#login.sasl.begin());
+    }
     return true;
   }
 
+  #attach(link: Link, status: "connected" | "read-only", server: ServerEntry): void {
+    this.#link = link;
+    this.#identities.replay(link);
+    for (const frame of this.#user.watchFrames(this.#lastZxid)) link.send(frame);
+    this.state.next(this.#stateOf(status, server.name));
+    this.#user.attached();
+    this.#pump();
+  }
+
   #lost(link: Link, reason: Error): void {
+    if (link === this.#login?.link) this.#login = undefined;
     if (link !== this.#link) return;
     this.#link = undefined;
     const sent = this.#sent.drain();
@@ -281,7 +311,7 @@ export class Session {
   #end(status: "expired" | "closed" | "auth-failed"): void {
     const kind = FINAL[status] as ErrorName;
     const last = this.#stateOf(status, undefined);
-    const link = this.#link;
+    const link = this.#link ?? this.#login?.link;
     this.#link = undefined;
     this.#connector.stop();
     link?.drop(new Error(`the client is ${status}`));
