@@ -1,4 +1,5 @@
 /** Runs in a worker thread: one SQLite file through what the runtime brings. */
+import process from "node:process";
 import { parentPort } from "node:worker_threads";
 import type { Row, Statement, Value } from "./connection.ts";
 import type { WorkerReply, WorkerRequest } from "./worker_binding.ts";
@@ -16,12 +17,13 @@ type Constructor = new (path: string) => Database;
 const prepared = new Map<string, Prepared>();
 let database: Database | undefined;
 
-async function load(): Promise<Constructor> {
-  // The names are variables so that a runtime without one of them does not look for it.
+function load(): Constructor {
+  // Not an import: a runtime without one of the two would look for it.
   const isBun = "Bun" in globalThis;
-  const name = isBun ? "bun:sqlite" : "node:sqlite";
-  const module = (await import(name)) as Readonly<Record<string, Constructor>>;
-  return module[isBun ? "Database" : "DatabaseSync"]!;
+  const module = process.getBuiltinModule(isBun ? "bun:sqlite" : "node:sqlite");
+  return (module as unknown as Readonly<Record<string, Constructor>>)[
+    isBun ? "Database" : "DatabaseSync"
+  ]!;
 }
 
 function all([sql, values]: Statement): Row[] {
@@ -48,7 +50,7 @@ function transact(statements: readonly Statement[]): void {
 async function perform(request: WorkerRequest): Promise<Row[]> {
   switch (request.kind) {
     case "open":
-      database = new (await load())(request.path);
+      database = new (load())(request.path);
       return [];
     case "all":
       return all(request.statement);
