@@ -33,7 +33,7 @@ export function tcpDialer(host: string, port: number): Dialer {
         socket.once("connect", () => {
           signal?.removeEventListener("abort", aborted);
           socket.off("error", failed);
-          const connection = new TcpConnection(socket, host, port);
+          const connection = new TcpConnection(socket, { host, port, secure: false });
           connection.attach(open(connection));
           resolve(connection);
         });
@@ -49,14 +49,17 @@ function transportError(error: Error, address: string): TransportError {
   return new TransportError(kind, `connect to ${address}: ${code}`, { cause: error });
 }
 
-class TcpConnection implements Connection {
+/** A connection on a socket of `node:net` or `node:tls`. */
+export class TcpConnection implements Connection {
   readonly peer: Peer;
   readonly #socket: Socket;
 
-  constructor(socket: Socket, host: string, port: number) {
+  /** @param at where it was dialed. */
+  constructor(socket: Socket, at: { host: string; port: number; secure: boolean }) {
     this.#socket = socket;
+    const { host, port, secure } = at;
     const address = socket.remoteAddress ?? host;
-    this.peer = { address, port, secure: false, certificateSubject: undefined };
+    this.peer = { address, port, secure, certificateSubject: undefined };
   }
 
   attach(sink: ByteSink): void {

@@ -1,5 +1,5 @@
 /**
- * Clients over TCP.
+ * Clients over TCP, and over TLS.
  *
  * ```ts
  * import { tcpTransport } from "zookit/transports/tcp";
@@ -9,15 +9,28 @@
  *
  * @module
  */
+import { LOGGER } from "../../core/contracts/logger.ts";
+import { METRICS } from "../../core/contracts/metrics.ts";
 import { TRANSPORT, type Transport } from "../../core/contracts/transport.ts";
 import type { Plugin } from "../../core/kernel/plugin.ts";
+import { SERVER_OPTIONS } from "../../core/server/options.ts";
 import { BunTcpTransport, isBunWithSockets } from "./bun_tcp.ts";
 import { NodeTcpTransport } from "./node_tcp.ts";
 import type { TcpOptions } from "./tcp_options.ts";
+import type { TlsOptions } from "./tls_options.ts";
+import { TlsTransport } from "./tls_transport.ts";
 
 export { BunTcpTransport } from "./bun_tcp.ts";
 export { NodeTcpConnection, NodeTcpTransport } from "./node_tcp.ts";
+export { type Credentials, readCredentials } from "./stores.ts";
 export type { TcpOptions } from "./tcp_options.ts";
+export {
+  type StoreOptions,
+  type TlsOptions,
+  TlsStoreError,
+  type TlsVersion,
+} from "./tls_options.ts";
+export { type TlsParts, TlsTransport } from "./tls_transport.ts";
 
 /** Listens for clients on a TCP port; may be given several times with different ports. */
 export function tcpTransport(options: TcpOptions): Plugin {
@@ -26,6 +39,27 @@ export function tcpTransport(options: TcpOptions): Plugin {
     provides: [TRANSPORT],
     requires: [],
     register: (container) => container.provide(TRANSPORT, () => makeTcpTransport(options)),
+  };
+}
+
+/**
+ * Listens for clients that speak TLS; may be given several times. A handshake may take as long as a
+ * connection without a session (`sessionlessTimeoutMs`).
+ */
+export function tlsTransport(options: TlsOptions): Plugin {
+  return {
+    name: `transport-tls-${options.host ?? "any"}-${options.port}`,
+    provides: [TRANSPORT],
+    requires: [LOGGER, METRICS, SERVER_OPTIONS],
+    register: (container) => {
+      container.provide(TRANSPORT, () => {
+        return new TlsTransport(options, {
+          logger: container.get(LOGGER).child("tls"),
+          metrics: container.get(METRICS),
+          handshakeTimeoutMs: container.get(SERVER_OPTIONS).sessionlessTimeoutMs,
+        });
+      });
+    },
   };
 }
 

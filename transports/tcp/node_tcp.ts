@@ -14,14 +14,15 @@ export class NodeTcpConnection implements Connection {
   readonly peer: Peer;
   readonly #socket: Socket;
 
-  constructor(socket: Socket) {
+  /** @param subject of the client's certificate, undefined without one. */
+  constructor(socket: Socket, secure = false, subject?: string) {
     this.#socket = socket;
     socket.setNoDelay(true);
     this.peer = {
       address: plainAddress(socket.remoteAddress ?? ""),
       port: socket.remotePort ?? 0,
-      secure: false,
-      certificateSubject: undefined,
+      secure,
+      certificateSubject: subject,
     };
   }
 
@@ -73,47 +74,61 @@ export class NodeTcpTransport implements Transport {
   }
 
   listen(accept: Accept): Promise<void> {
-    const { port, host, backlog } = this.#options;
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-      const connection = new NodeTcpConnection(socket);
-      const sink = accept(connection);
-      if (sink === undefined) connection.destroy();
-      else connection.attach(sink);
+      handOver(new NodeTcpConnection(socket), accept);
     });
     this.#server = server;
-    return new Promise((resolve, reject) => {
-      server.once("error", (cause: NodeJS.ErrnoException) => {
-        const kind = cause.code === "EADDRINUSE" ? "address-in-use" : "io";
-        const where = `${host ?? "*"}:${port}`;
-        reject(new TransportError(kind, `cannot listen on ${where}: ${cause.message}`, { cause }));
-      });
-      server.listen({ port, host, backlog }, () => {
-        server.removeAllListeners("error");
-        server.on("error", () => {}); // Accept errors (too many open files) lose one client only.
-        resolve();
-      });
-    });
+    return listenOn(server, this.#options);
   }
 
   get address(): string {
-    const at = this.#server?.address();
-    if (at === null || at === undefined || typeof at === "string") return "";
-    return at.family === "IPv6" ? `[${at.address}]:${at.port}` : `${at.address}:${at.port}`;
+    return serverAddress(this.#server).text;
   }
 
   get port(): number {
-    const at = this.#server?.address();
-    return at === null || at === undefined || typeof at === "string" ? 0 : at.port;
+    return serverAddress(this.#server).port;
   }
 
   close(): Promise<void> {
-    const server = this.#server;
-    if (server === undefined || !server.listening) return Promise.resolve();
-    // Resolves when listening has stopped; open connections are not ours to wait for.
-    return new Promise((resolve) => {
-      server.close();
-      server.unref();
+    closeServer(this.#server);
+    return Promise.resolve();
+  }
+}
+
+/** Asks `accept` who gets the bytes of a connection; nobody: it is destroyed. */
+export function handOver(connection: NodeTcpConnection, accept: Accept): void {
+  const sink = accept(connection);
+  if (sink === undefined) connection.destroy();
+  else connection.attach(sink);
+}
+
+/** Begins to listen. @throws {TransportError} as `Transport.listen`. */
+export function listenOn(server: Server, { port, host, backlog }: TcpOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) => {
+      const kind = cause.code === "EADDRINUSE" ? "address-in-use" : "io";
+      const where = `${host ?? "*"}:${port}`;
+      reject(new TransportError(kind, `cannot listen on ${where}: ${cause.message}`, { cause }));
+    });
+    server.listen({ port, host, backlog }, () => {
+      server.removeAllListeners("error");
+      server.on("error", () => {}); // Accept errors (too many open files) lose one client only.
       resolve();
     });
-  }
+  });
+}
+
+/** Where a server listens: nowhere is empty text and port 0. */
+export function serverAddress(server: Server | undefined): { text: string; port: number } {
+  const at = server?.address();
+  if (at === null || at === undefined || typeof at === "string") return { text: "", port: 0 };
+  const { address, family, port } = at;
+  return { text: family === "IPv6" ? `[${address}]:${port}` : `${address}:${port}`, port };
+}
+
+/** Ends listening; open connections are not ours to wait for. */
+export function closeServer(server: Server | undefined): void {
+  if (server?.listening !== true) return;
+  server.close();
+  server.unref();
 }

@@ -1,0 +1,74 @@
+/** TLS through `node:tls`, which Node, Deno and Bun have. */
+import type { ConnectionOptions } from "node:tls";
+import { type Connection, type Dialer, TransportError } from "../../core/contracts/transport.ts";
+import { TcpConnection } from "./tcp.ts";
+
+/** What a client shows, and whom it trusts; everything as PEM text. */
+export interface ClientTlsOptions {
+  /** Certificates that the server's must lead to; those that the runtime trusts otherwise. */
+  readonly ca?: string | readonly string[];
+  /** The client's certificate, then those that lead from it to one that the server trusts. */
+  readonly cert?: string;
+  /** Key of {@link cert}. */
+  readonly key?: string;
+  /** Opens {@link key}. */
+  readonly passphrase?: string;
+  /** Name that the server's certificate must have; the host's otherwise. */
+  readonly serverName?: string;
+}
+
+/**
+ * Dials `host:port` and shakes hands. The server's certificate must be trusted and name the host.
+ *
+ * A server that does not like the client's certificate may say so only after the dial: the
+ * connection then closes. The module `node:tls` is loaded at the first dial, so a browser may load
+ * this file.
+ */
+export function tlsDialer(host: string, port: number, options: ClientTlsOptions = {}): Dialer {
+  const { serverName, ca, ...own } = options;
+  const settings: ConnectionOptions & { readonly allowHalfOpen: true } = {
+    ...own,
+    ...(ca !== undefined && { ca: typeof ca === "string" ? ca : [...ca] }),
+    ...(serverName !== undefined && { servername: serverName }),
+    host,
+    port,
+    allowHalfOpen: true,
+  };
+  return {
+    async dial(open, signal): Promise<Connection> {
+      const tls = await import("node:tls");
+      signal?.throwIfAborted();
+      return await new Promise((resolve, reject) => {
+        const socket = tls.connect(settings);
+        const aborted = () => {
+          socket.destroy();
+          reject(signal?.reason);
+        };
+        signal?.addEventListener("abort", aborted, { once: true });
+        const failed = (error: Error) => {
+          signal?.removeEventListener("abort", aborted);
+          socket.destroy();
+          reject(tlsError(error, `${host}:${port}`));
+        };
+        const closed = () => failed(new Error("closed during the handshake"));
+        socket.once("error", failed);
+        socket.once("close", closed);
+        socket.once("secureConnect", () => {
+          signal?.removeEventListener("abort", aborted);
+          socket.off("error", failed);
+          socket.off("close", closed);
+          socket.setNoDelay(true);
+          const connection = new TcpConnection(socket, { host, port, secure: true });
+          connection.attach(open(connection));
+          resolve(connection);
+        });
+      });
+    },
+  };
+}
+
+function tlsError(error: Error, address: string): TransportError {
+  const code = (error as { readonly code?: string }).code ?? error.message;
+  const kind = code === "ECONNREFUSED" ? "refused" : "unreachable";
+  return new TransportError(kind, `connect by TLS to ${address}: ${code}`, { cause: error });
+}

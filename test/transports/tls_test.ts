@@ -1,0 +1,247 @@
+import { once } from "node:events";
+import { copyFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { tcpDialer } from "../../client/transports/tcp.ts";
+import { tlsDialer } from "../../client/transports/tls.ts";
+import type { Connection, Peer, Transport } from "../../core/contracts/transport.ts";
+import type { TlsOptions } from "../../transports/tcp/mod.ts";
+import { HOST, TlsFixture } from "./tls_fixture.ts";
+
+const fixture = new TlsFixture();
+test.after(() => fixture.remove());
+
+/** As long as the head of a TLS record, so that its reader need not wait for more. */
+const FRAME = new Uint8Array(5);
+
+/** A transport that listens and echoes, and who came in. */
+class Echo {
+  readonly transport: Transport;
+  readonly peers: Peer[] = [];
+
+  constructor(transport: Transport) {
+    this.transport = transport;
+  }
+
+  listen(): Promise<void> {
+    return this.transport.listen((connection) => {
+      this.peers.push(connection.peer);
+      return {
+        chunk: (bytes) => void connection.write(bytes.slice()),
+        writable: () => {},
+        ended: () => connection.end(),
+        closed: () => {},
+      };
+    });
+  }
+
+  /** Whether a byte comes back from the server, by TLS with the certificate `name`, or without. */
+  async letsIn(name: string | undefined, isPlain = false): Promise<boolean> {
+    const { port } = this.transport;
+    const dialer = isPlain ? tcpDialer(HOST, port) : tlsDialer(HOST, port, fixture.client(name));
+    return await new Promise((resolve) => {
+      const open = (connection: Connection) => ({
+        chunk: (bytes: Uint8Array) => {
+          connection.destroy();
+          resolve(bytes.length === FRAME.length && bytes.every((byte) => byte === 0));
+        },
+        writable: () => {},
+        ended: () => connection.destroy(),
+        closed: () => resolve(false),
+      });
+      dialer.dial(open).then(
+        (connection) => connection.write(FRAME),
+        () => resolve(false),
+      );
+    });
+  }
+}
+
+async function using(
+  options: Partial<TlsOptions>,
+  run: (echo: Echo) => Promise<void>,
+  timeoutMs?: number,
+): Promise<void> {
+  const echo = new Echo(fixture.transport(options, timeoutMs));
+  await echo.listen();
+  try {
+    await run(echo);
+  } finally {
+    await echo.transport.close();
+  }
+}
+
+/** Opens a connection that says nothing by itself. */
+async function dialMute(port: number): Promise<Socket> {
+  const socket = connect(port, HOST);
+  socket.on("error", () => {});
+  await once(socket, "connect");
+  return socket;
+}
+
+function failures(): number {
+  return fixture.metrics.counter("unsuccessful_handshake", "").value;
+}
+
+test("clientAuth need lets in whom the trust store knows, and nobody else", async () => {
+  await using({}, async (echo) => {
+    for (const [name, isPlain] of [[undefined], ["stranger"], [undefined, true]] as const) {
+      const before = failures();
+      assert.is(await echo.letsIn(name, isPlain), false);
+      assert.is.not(failures(), before);
+    }
+    assert.equal(echo.peers, []);
+    assert.is(await echo.letsIn("client"), true);
+    assert.is(echo.peers[0]?.secure, true);
+    assert.is(echo.peers[0]?.certificateSubject, "CN=client,O=Zoo\\, Inc,C=DE");
+  });
+});
+
+test("clientAuth want lets in clients without a certificate, but no strangers", async () => {
+  await using({ clientAuth: "want" }, async (echo) => {
+    assert.is(await echo.letsIn("stranger"), false);
+    assert.equal(echo.peers, []);
+    assert.is(await echo.letsIn(undefined), true);
+    assert.is(await echo.letsIn("client"), true);
+    const subjects = echo.peers.map(({ certificateSubject }) => certificateSubject);
+    assert.equal(subjects, [undefined, "CN=client,O=Zoo\\, Inc,C=DE"]);
+  });
+});
+
+test("clientAuth none asks for no certificate and takes none for an identity", async () => {
+  await using({ clientAuth: "none", trustStore: undefined }, async (echo) => {
+    assert.is(await echo.letsIn("stranger"), true);
+    assert.is(await echo.letsIn(undefined), true);
+    assert.equal(
+      echo.peers.map(({ certificateSubject, secure }) => [certificateSubject, secure]),
+      [
+        [undefined, true],
+        [undefined, true],
+      ],
+    );
+  });
+});
+
+test("acceptsPlain tells TLS from plain by the first byte, for one client each", async () => {
+  await using({ acceptsPlain: true }, async (echo) => {
+    assert.is(await echo.letsIn(undefined, true), true);
+    assert.is(await echo.letsIn("client"), true);
+    assert.is(await echo.letsIn("stranger"), false);
+    assert.is(await echo.letsIn(undefined), false);
+    assert.equal(
+      echo.peers.map(({ certificateSubject, secure }) => [certificateSubject, secure]),
+      [
+        [undefined, false],
+        ["CN=client,O=Zoo\\, Inc,C=DE", true],
+      ],
+    );
+  });
+});
+
+test("a handshake that is begun and not ended is given up in time", async () => {
+  for (const acceptsPlain of [false, true]) {
+    const run = async (echo: Echo): Promise<void> => {
+      const mute = await dialMute(echo.transport.port);
+      const half = await dialMute(echo.transport.port);
+      half.write(new Uint8Array([0x16, 3, 1, 2, 0, 1]));
+      await Promise.all([once(mute, "close"), once(half, "close")]);
+      assert.equal(echo.peers, []);
+      assert.is(await echo.letsIn("client"), true);
+    };
+    await using({ acceptsPlain }, run, 200);
+  }
+});
+
+test("a connection that has shaken hands outlives the time for handshakes", async () => {
+  const run = async ({ transport }: Echo): Promise<void> => {
+    const socket = connectTls({
+      port: transport.port,
+      host: HOST,
+      ...fixture.client("client"),
+    } as object);
+    await once(socket, "secureConnect");
+    const mute = await dialMute(transport.port);
+    await once(mute, "close"); // Came later, and its time is over.
+    socket.write("x");
+    await once(socket, "data");
+    socket.destroy();
+  };
+  await using({}, run, 200);
+});
+
+test("above handshakesMax the oldest handshake is given up, and clients get in", async () => {
+  await using({ handshakesMax: 3 }, async (echo) => {
+    const mute = [];
+    for (let i = 0; i < 3; i++) mute.push(await dialMute(echo.transport.port));
+    const gone = once(mute[0] as Socket, "close");
+    assert.is(await echo.letsIn("client"), true);
+    await gone;
+    assert.is(mute[2]?.destroyed, false);
+    const counter = fixture.metrics.counter("tls_handshake_exceeded", "");
+    assert.is(counter.value, 1);
+    for (const socket of mute) socket.destroy();
+  });
+});
+
+test("garbage instead of a handshake is counted and logged, and others get in", async () => {
+  const run = async (echo: Echo): Promise<void> => {
+    const before = failures();
+    for (const bytes of [
+      [0, 0, 0, 45, 0, 0],
+      [0x16, 3, 3, 0, 2, 99, 99],
+      [0x16, 9, 9, 255, 255],
+    ]) {
+      const socket = await dialMute(echo.transport.port);
+      const closed = once(socket, "close");
+      socket.resume();
+      socket.end(new Uint8Array(bytes));
+      await closed;
+    }
+    assert.is(await echo.letsIn("client"), true);
+    assert.is(echo.peers.length, 1);
+    assert.ok(failures() > before);
+    assert.ok(fixture.said.some((line) => line.startsWith("a TLS handshake failed")));
+  };
+  await using({}, run, 2_000);
+});
+
+test("stores that change are read again, and what cannot be read changes nothing", async () => {
+  const { certificates } = fixture;
+  const trust = certificates.path("trust.pem");
+  copyFileSync(certificates.path("ca.pem"), trust);
+  const heard = (text: string): Promise<void> => {
+    return new Promise((resolve) => {
+      fixture.heard = () => {
+        if (fixture.said.at(-1)?.startsWith(text) === true) resolve();
+      };
+    });
+  };
+  await using({ trustStore: { location: trust }, reloadCheckMs: 20 }, async (echo) => {
+    assert.is(await echo.letsIn("stranger"), false);
+    let told = heard("certificates reloaded");
+    copyFileSync(certificates.path("other.pem"), trust);
+    await told;
+    assert.is(await echo.letsIn("stranger"), true);
+    assert.is(await echo.letsIn("client"), false);
+    told = heard("certificates not reloaded");
+    copyFileSync(certificates.path("ca.key"), trust);
+    await told;
+    assert.is(await echo.letsIn("stranger"), true);
+  });
+});
+
+test("tlsDialer refuses a server whose certificate nobody has certified", async () => {
+  await using({}, async ({ transport }) => {
+    const options = { ...fixture.client("client"), ca: fixture.certificates.text("other.pem") };
+    let message = "";
+    const sink = { chunk: () => {}, writable: () => {}, ended: () => {}, closed: () => {} };
+    await tlsDialer(HOST, transport.port, options)
+      .dial(() => sink)
+      .catch((error: Error) => (message = error.message));
+    assert.match(message, `connect by TLS to ${HOST}:${transport.port}`);
+  });
+});
+
+test.run();

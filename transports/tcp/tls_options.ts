@@ -1,0 +1,42 @@
+import type { TcpOptions } from "./tcp_options.ts";
+
+/** A file with certificates, and the key where they are one's own. */
+export interface StoreOptions {
+  /** Path of the file: PEM, PKCS12 or JKS. */
+  readonly location: string;
+  /** Opens the store, or its encrypted key; wins over {@link passwordPath}. */
+  readonly password?: string | undefined;
+  /** Path of a file whose text is the password; white space at its ends does not count. */
+  readonly passwordPath?: string | undefined;
+  /** Undefined goes by the end of the name: `.pem`, `.p12`, `.pfx`, `.jks`. */
+  readonly type?: "PEM" | "PKCS12" | "JKS" | undefined;
+}
+
+/** How to listen for TLS. */
+export interface TlsOptions extends TcpOptions {
+  /** The server's own key and certificates. */
+  readonly keyStore: StoreOptions;
+  /** Whose certificates are good for clients; needed unless {@link clientAuth} is `none`. */
+  readonly trustStore?: StoreOptions | undefined;
+  /**
+   * Whether clients show a certificate: they must (`need`, the default), they may (`want`; one that
+   * is not trusted is refused all the same), or they are not asked (`none`).
+   */
+  readonly clientAuth?: "need" | "want" | "none" | undefined;
+  /** Takes connections without TLS on the same port (`client.portUnification`). Default false. */
+  readonly acceptsPlain?: boolean | undefined;
+  /** Oldest and newest version that is spoken. Default TLSv1.2 and TLSv1.3. */
+  readonly versions?: readonly [oldest: TlsVersion, newest: TlsVersion] | undefined;
+  /** Looks this often whether a store has changed, ms; undefined reads them only once. */
+  readonly reloadCheckMs?: number | undefined;
+  /** Connections still shaking hands; above it the oldest is given up. Default 1000. */
+  readonly handshakesMax?: number | undefined;
+}
+
+/** A version that is fit for use. */
+export type TlsVersion = "TLSv1.2" | "TLSv1.3";
+
+/** A key or trust store that cannot be used; the message begins with the option at fault. */
+export class TlsStoreError extends Error {
+  override readonly name = "TlsStoreError";
+}
