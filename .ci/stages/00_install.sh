@@ -3,7 +3,8 @@
 set -eu
 . .ci/paths.sh
 
-debian="zookeeper zookeeper-bin libzookeeper-java python3-kazoo chromium g++ make python3"
+debian="zookeeper zookeeper-bin libzookeeper-java python3-kazoo python3-pure-sasl chromium"
+debian+=" g++ make python3"
 missing=
 for package in $debian; do
   dpkg -s "$package" >/dev/null 2>&1 || missing+=" $package"
