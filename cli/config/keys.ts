@@ -1,37 +1,6 @@
-import type { ServerConfig } from "./server_config.ts";
-import { FLAG, LIST, oneOf, TEXT, type ValueKind, whole, YES_NO } from "./values.ts";
-
-/** A key of `zoo.cfg` that is honoured. */
-export interface ConfigKey {
-  /** As it is written in `zoo.cfg`; `-Dzookeeper.<name>` is the same setting. */
-  readonly name: string;
-  /** What it does, for the manual. */
-  readonly help: string;
-  /** Its default, for the manual. */
-  readonly fallback: string;
-  /** Completes "must be …". */
-  readonly rule: string;
-  /**
-   * Puts a value into the configuration; `written` is the name where ours ends in `.n`.
-   *
-   * @returns false when it breaks the rule.
-   */
-  readonly apply: (config: ServerConfig, text: string, written: string) => boolean;
-}
-
-function key<T>(
-  name: string,
-  kind: ValueKind<T>,
-  set: (config: ServerConfig, value: T, written: string) => void,
-  manual: { readonly help: string; readonly fallback: string },
-): ConfigKey {
-  const apply = (config: ServerConfig, text: string, written: string): boolean => {
-    const parsed = kind.schema.safeParse(text);
-    if (parsed.success) set(config, parsed.data, written);
-    return parsed.success;
-  };
-  return { name, rule: kind.rule, apply, ...manual };
-}
+import { type ConfigKey, key } from "./config_key.ts";
+import { TLS } from "./tls_keys.ts";
+import { FLAG, LIST, oneOf, TEXT, whole, YES_NO } from "./values.ts";
 
 const INT_MAX = 0x7fff_ffff;
 const PROMETHEUS = "org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider";
@@ -130,7 +99,7 @@ const LIMITS: readonly ConfigKey[] = [
   ),
   key("snapCount", whole(2, INT_MAX), (config, value) => (config.options.snapCount = value), {
     help: "transactions between two checkpoints",
-    fallback: "100000",
+    fallback: "500000",
   }),
 ];
 
@@ -278,5 +247,6 @@ export const CONFIG_KEYS: readonly {
   { topic: "Behaviour", keys: BEHAVIOUR },
   { topic: "Identity", keys: IDENTITY },
   { topic: "SASL", keys: SASL },
+  { topic: "TLS", keys: TLS },
   { topic: "Metrics", keys: METRICS },
 ];

@@ -41,7 +41,7 @@ export interface ServerOptions {
   readonly containerMaxPerMinute: number;
   /** Age at which a container that never had a child is removed, ms; 0 is never. Default 0. */
   readonly containerMaxNeverUsedIntervalMs: number;
-  /** Transactions between two checkpoints, at least 2. Default 100000. */
+  /** Transactions between two checkpoints, at least 2. Default 500000. */
   readonly snapCount: number;
   /** Unsent bytes at which a connection that still gets watch events is closed. Default 16 MiB. */
   readonly unsentBytesMax: number;
@@ -75,7 +75,7 @@ export const DEFAULT_OPTIONS: ServerOptions = {
   containerCheckIntervalMs: 60_000,
   containerMaxPerMinute: 10_000,
   containerMaxNeverUsedIntervalMs: 0,
-  snapCount: 100_000,
+  snapCount: 500_000,
   unsentBytesMax: 16 * 1024 * 1024,
   treeBytesMax: 4 * 1024 * 1024 * 1024,
 };

@@ -34,7 +34,7 @@ interface FullBatch {
 export interface StandaloneOptions {
   /** Basic unit of time, ms. Default 3000. */
   readonly tickTimeMs?: number | undefined;
-  /** Transactions between two checkpoints. Default 100000. */
+  /** Transactions between two checkpoints. Default 500000. */
   readonly snapCount?: number | undefined;
 }
 
@@ -85,7 +85,7 @@ export class StandaloneConsensus implements Consensus {
     this.#tracking = deps.tracking;
     this.#logger = deps.logger.child("standalone");
     this.#tickMs = options.tickTimeMs ?? 3000;
-    this.#snapCount = options.snapCount ?? 100_000;
+    this.#snapCount = options.snapCount ?? 500_000;
     this.#fsyncTime = deps.metrics.summary("fsynctime", "Time to append a batch to the log, ms");
     this.#snapshotTime = deps.metrics.summary("snapshottime", "Time to write a checkpoint, ms");
   }
