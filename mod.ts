@@ -52,7 +52,7 @@ export type { Acl, Id, Stat } from "./core/wire/records.ts";
 export { SessionId } from "./core/wire/session_id.ts";
 export type { Zxid } from "./core/wire/zxid.ts";
 export { fourLetterWords, prometheusMetrics } from "./plugins/admin/mod.ts";
-export { digestAuth, ipAuth, saslDigestMd5 } from "./plugins/auth/mod.ts";
+export { digestAuth, ipAuth, saslDigestMd5, x509Auth } from "./plugins/auth/mod.ts";
 export { plainMetrics } from "./plugins/metrics/mod.ts";
 export { bucketSessions } from "./plugins/sessions/mod.ts";
 export { standalone } from "./plugins/standalone/mod.ts";
@@ -60,7 +60,7 @@ export { consoleLogger, systemClock, systemEntropy } from "./plugins/system/mod.
 export { memoryStorage } from "./storage/memory/mod.ts";
 export { sqliteStorage } from "./storage/sqlite/mod.ts";
 export { memoryTransport } from "./transports/memory/mod.ts";
-export { tcpTransport } from "./transports/tcp/mod.ts";
+export { tcpTransport, tlsTransport } from "./transports/tcp/mod.ts";
 export { webSocketTransport } from "./transports/websocket/mod.ts";
 
 /** A server with a way in for clients of the same process. */

@@ -1,6 +1,6 @@
 import type { Plugin } from "../core/kernel/plugin.ts";
 import { fourLetterWords, prometheusMetrics } from "../plugins/admin/mod.ts";
-import { digestAuth, ipAuth, saslDigestMd5 } from "../plugins/auth/mod.ts";
+import { digestAuth, ipAuth, saslDigestMd5, x509Auth } from "../plugins/auth/mod.ts";
 import { plainMetrics } from "../plugins/metrics/mod.ts";
 import { bucketSessions } from "../plugins/sessions/mod.ts";
 import { standalone } from "../plugins/standalone/mod.ts";
@@ -9,7 +9,13 @@ import { systemClock, systemEntropy } from "../plugins/system/mod.ts";
 import { pinoLogger } from "../plugins/system/pino_logger.ts";
 import { memoryStorage } from "../storage/memory/mod.ts";
 import { sqliteStorage } from "../storage/sqlite/mod.ts";
-import { tcpTransport } from "../transports/tcp/mod.ts";
+import {
+  readCredentials,
+  type TlsOptions,
+  TlsStoreError,
+  tcpTransport,
+  tlsTransport,
+} from "../transports/tcp/mod.ts";
 import { ConfigError, type ServerConfig } from "./config/server_config.ts";
 
 /**
@@ -26,11 +32,7 @@ export function composePlugins(config: ServerConfig, logLevel: LogLevel): Plugin
     bucketSessions(),
     config.dataDir === undefined ? memoryStorage() : sqliteStorage({ path: config.dataDir }),
     standalone(),
-    tcpTransport({
-      host: config.host,
-      port: config.port,
-      backlog: config.listenBacklog === -1 ? undefined : config.listenBacklog,
-    }),
+    ...transports(config),
     ipAuth(),
     ...(config.digest.enabled ? [digest(config)] : []),
     ...sasl(config),
@@ -63,4 +65,48 @@ function digest({ digest: { algorithm, superDigest } }: ServerConfig): Plugin {
       { cause },
     );
   }
+}
+
+/** Time between two looks whether a key or trust store has changed, ms. */
+const RELOAD_CHECK_MS = 2000;
+
+/** The plain port and the one for TLS, or one for both, and the scheme that goes with TLS. */
+function transports(config: ServerConfig): Plugin[] {
+  const { host, port, hasPlainPort, tls } = config;
+  const backlog = config.listenBacklog === -1 ? undefined : config.listenBacklog;
+  const plugins: Plugin[] = [];
+  if (tls.isUnified) {
+    plugins.push(tlsTransport({ ...tlsOptions(config), host, port, backlog, acceptsPlain: true }));
+  } else if (hasPlainPort) {
+    plugins.push(tcpTransport({ host, port, backlog }));
+  }
+  if (tls.port !== undefined) plugins.push(tlsTransport({ ...tlsOptions(config), backlog }));
+  const usesTls = tls.isUnified || tls.port !== undefined;
+  return usesTls ? [...plugins, x509Auth({ superUser: tls.superUser })] : plugins;
+}
+
+/** What listens on the port for TLS. @throws {ConfigError} for stores that cannot be used. */
+function tlsOptions({ tls }: ServerConfig): TlsOptions {
+  const { location = "", ...rest } = tls.keyStore;
+  if (location === "") {
+    throw new ConfigError(["ssl.keyStore.location is not set: TLS needs a key and a certificate"]);
+  }
+  const trusted = tls.trustStore;
+  const options: TlsOptions = {
+    host: tls.host,
+    port: tls.port ?? 0,
+    keyStore: { location, ...rest },
+    trustStore:
+      trusted.location === undefined ? undefined : { ...trusted, location: trusted.location },
+    clientAuth: tls.clientAuth,
+    versions: tls.versions,
+    reloadCheckMs: tls.reloads ? RELOAD_CHECK_MS : undefined,
+  };
+  try {
+    readCredentials(options);
+  } catch (cause) {
+    if (!(cause instanceof TlsStoreError)) throw cause;
+    throw new ConfigError([`ssl.${cause.message}`], { cause });
+  }
+  return options;
 }

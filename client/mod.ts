@@ -58,5 +58,6 @@ export type { SaslCredentials } from "./sasl.ts";
 export type { ClientState, ClientStatus } from "./state.ts";
 export { CONSOLE_LOGGER, SYSTEM_CLOCK, SYSTEM_ENTROPY } from "./system.ts";
 export { tcpDialer } from "./transports/tcp.ts";
+export { type ClientTlsOptions, tlsDialer } from "./transports/tls.ts";
 export { webSocketDialer } from "./transports/websocket.ts";
 export type { WatchEvent, WatchEventType, WatchListener } from "./watch_table.ts";

@@ -1,4 +1,5 @@
 import { type ConfigKey, key } from "./config_key.ts";
+import type { ServerConfig } from "./server_config.ts";
 import { TLS } from "./tls_keys.ts";
 import { FLAG, LIST, oneOf, TEXT, whole, YES_NO } from "./values.ts";
 

@@ -49,7 +49,7 @@ const NAMES = [
 export function loadConfig(sources: ConfigSources): LoadedConfig {
   const config = defaultConfig();
   // As Apache: whoever writes a zoo.cfg means a server that others can reach.
-  if (sources.file !== undefined) Object.assign(config, { host: undefined });
+  if (sources.file !== undefined) config.host = config.tls.host = undefined;
   const reader = new Reader(config, sources.needsDataDir ?? sources.file !== undefined);
   for (const setting of readFile(sources.file)) reader.takeFileSetting(setting);
   const { env = {}, definitions = [], flags = [] } = sources;
@@ -103,6 +103,9 @@ class Reader {
     const config = this.#config;
     const isPortSet = this.#honoured.has("clientPort");
     this.#findings.push(...this.#serverLines.finish(config, isPortSet));
+    // As Apache: whoever asks for TLS alone does not want a plain port besides.
+    const namesPlainPort = isPortSet || this.#serverLines.namesPort;
+    config.hasPlainPort = config.tls.port === undefined || config.tls.isUnified || namesPlainPort;
     const warnings = [...this.#unknown];
     if (this.#notApplicable.size > 0) {
       const parts = [...this.#notApplicable].map(([reason, keys]) => {

@@ -38,18 +38,8 @@ export const NOT_APPLICABLE: readonly OtherKeys[] = [
     ],
   },
   {
-    reason: "no TLS yet",
-    names: [
-      "secureClientPort",
-      "secureClientPortAddress",
-      "client.portUnification",
-      "ssl.*",
-      "sslQuorum*",
-      "portUnification",
-      "fips-mode",
-      "X509AuthenticationProvider.*",
-      "netty.*",
-    ],
+    reason: "TLS here has no such setting",
+    names: ["ssl.*", "sslQuorum*", "portUnification", "fips-mode", "netty.*"],
   },
   {
     reason: "SASL is DIGEST-MD5 with the users of java.security.auth.login.config",
@@ -123,6 +113,17 @@ export const NOT_APPLICABLE: readonly OtherKeys[] = [
 
 /** Refused: to go on without them would not be what was asked for. */
 export const REFUSED: readonly OtherKeys[] = [
+  {
+    reason: "TLS here cannot be narrowed down so: leave it out",
+    names: [
+      "ssl.protocol",
+      "ssl.ciphersuites",
+      "ssl.crl",
+      "ssl.ocsp",
+      "ssl.clientHostnameVerification",
+      "ssl.context.supplier.class",
+    ],
+  },
   {
     reason: "ensembles are not supported yet: leave it out to run a single server",
     names: ["group.*", "weight.*", "dynamicConfigFile"],

@@ -1,11 +1,39 @@
 import type { ServerOptions } from "../../core/server/options.ts";
 
+/** A key or trust store as it was configured. */
+export interface StoreConfig {
+  location?: string;
+  password?: string;
+  passwordPath?: string;
+  type?: "PEM" | "PKCS12" | "JKS";
+}
+
+/** TLS for clients. */
+export interface TlsConfig {
+  /** Undefined where there is no port for TLS alone. */
+  port: number | undefined;
+  /** Undefined is every address. */
+  host: string | undefined;
+  /** Whether the plain port takes TLS too. */
+  isUnified: boolean;
+  readonly keyStore: StoreConfig;
+  readonly trustStore: StoreConfig;
+  clientAuth: "need" | "want" | "none";
+  versions: readonly ["TLSv1.2" | "TLSv1.3", "TLSv1.2" | "TLSv1.3"];
+  /** Whether stores that change are read again. */
+  reloads: boolean;
+  superUser: string | undefined;
+}
+
 /** Everything that `zookit serve` needs to know, from whatever source. */
 export interface ServerConfig {
   /** Address that clients connect to; undefined is every address. */
   host: string | undefined;
   /** Port that clients connect to; 0 lets the system choose. */
   port: number;
+  /** False where clients come by TLS only. */
+  hasPlainPort: boolean;
+  readonly tls: TlsConfig;
   /** Connections that may wait to be accepted; -1 is the system's choice. */
   listenBacklog: number;
   /** Folder of the database; undefined keeps everything in memory. */
@@ -39,6 +67,18 @@ export function defaultConfig(): ServerConfig {
   return {
     host: "127.0.0.1",
     port: 2181,
+    hasPlainPort: true,
+    tls: {
+      port: undefined,
+      host: "127.0.0.1",
+      isUnified: false,
+      keyStore: {},
+      trustStore: {},
+      clientAuth: "need",
+      versions: ["TLSv1.2", "TLSv1.3"],
+      reloads: false,
+      superUser: undefined,
+    },
     listenBacklog: -1,
     dataDir: "./zookit-data",
     options: {},

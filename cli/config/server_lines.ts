@@ -19,6 +19,11 @@ export class ServerLines {
     return true;
   }
 
+  /** Whether a line names a port for clients. */
+  get namesPort(): boolean {
+    return [...this.#lines.values()].some(({ value }) => CLIENT_PART.test(value));
+  }
+
   /**
    * Puts the client port of a single line into the configuration, unless `clientPort` is set.
    *

@@ -55,6 +55,6 @@ export const LIST: ValueKind<string[]> = {
 };
 
 /** One of some words. */
-export function oneOf(...words: readonly [string, ...string[]]): ValueKind<string> {
+export function oneOf<T extends string>(...words: readonly [T, ...T[]]): ValueKind<T> {
   return { schema: z.enum(words), rule: words.join(" or ") };
 }

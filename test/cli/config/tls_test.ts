@@ -1,0 +1,91 @@
+import { writeFileSync } from "node:fs";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { composePlugins } from "../../../cli/compose.ts";
+import { loadConfig } from "../../../cli/config/load.ts";
+import { ConfigError } from "../../../cli/config/server_config.ts";
+import { Certificates } from "../../transports/certificates.ts";
+
+const certificates = new Certificates();
+certificates.authority("ca");
+certificates.leaf("server", "ca");
+certificates.leaf("other", "ca");
+test.after(() => certificates.remove());
+
+const SERVER = `ssl.keyStore.location=${certificates.path("server.both.pem")}`;
+const TRUST = `ssl.trustStore.location=${certificates.path("ca.pem")}`;
+
+/** Names of the plugins that these settings make. */
+function plugins(...settings: readonly string[]): string[] {
+  const definitions = settings.map((setting) => `zookeeper.${setting}`);
+  const { config } = loadConfig({ definitions });
+  return composePlugins(config, "silent").map(({ name }) => name);
+}
+
+function refusal(...settings: readonly string[]): string {
+  try {
+    plugins(...settings);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  return "";
+}
+
+function transports(...settings: readonly string[]): string[] {
+  return plugins(...settings).filter((name) => /^transport|x509/.test(name));
+}
+
+test("secureClientPort alone opens no plain port; with clientPort there are both", () => {
+  const [tls, x509] = ["transport-tls-127.0.0.1-2281", "x509-auth"];
+  assert.equal(transports("secureClientPort=2281", SERVER, TRUST), [tls, x509]);
+  const both = transports("secureClientPort=2281", "clientPort=2181", SERVER, TRUST);
+  assert.equal(both, ["transport-tcp-127.0.0.1-2181", tls, x509]);
+});
+
+test("client.portUnification puts TLS on the client port; without TLS there is no x509", () => {
+  const unified = transports("client.portUnification=true", SERVER, TRUST);
+  assert.equal(unified, ["transport-tls-127.0.0.1-2181", "x509-auth"]);
+  assert.equal(transports(), ["transport-tcp-127.0.0.1-2181"]);
+});
+
+test("a store that cannot be used is named by its key and its file", () => {
+  const [port, file] = ["secureClientPort=0", certificates.path("nowhere.pem")];
+  assert.match(refusal(port), "ssl.keyStore.location is not set");
+  assert.match(refusal(port, SERVER), "ssl.trustStore.location: none says");
+  const missing = refusal(port, `ssl.keyStore.location=${file}`, TRUST);
+  assert.is(missing, `ssl.keyStore.location: cannot read ${file}: ENOENT`);
+  const keyless = refusal(port, SERVER.replace(".both", ""), TRUST);
+  assert.match(keyless, /^ssl\.keyStore\.location: .*server\.pem: it holds no private key$/);
+  writeFileSync(
+    certificates.path("wrong.pem"),
+    certificates.text("other.key") + certificates.text("server.pem"),
+  );
+  const wrong = refusal(port, SERVER.replace("server.both", "wrong"), TRUST);
+  assert.match(wrong, /wrong\.pem: its key is not that of its certificate$/);
+  const jks = refusal(port, SERVER, `${TRUST}.jks`, "ssl.trustStore.type=JKS");
+  assert.match(jks, /^ssl\.trustStore\./);
+});
+
+test("an encrypted key opens with its password, or with the one in a file, and not without", () => {
+  const [key, both, words] = ["server.enc", "enc.pem", "words"].map((n) => certificates.path(n));
+  const out = ["-passout", "pass:open sesame", "-out", key ?? ""];
+  certificates.openssl(["pkcs8", "-topk8", "-in", certificates.path("server.key"), ...out]);
+  writeFileSync(both ?? "", certificates.text("server.enc") + certificates.text("server.pem"));
+  writeFileSync(words ?? "", "open sesame\n");
+  const settings = ["secureClientPort=0", TRUST, `ssl.keyStore.location=${both}`];
+  assert.is(refusal(...settings, "ssl.keyStore.password=open sesame"), "");
+  assert.is(refusal(...settings, `ssl.keyStore.passwordPath=${words}`), "");
+  assert.match(refusal(...settings, "ssl.keyStore.password=open"), /does not open/);
+  assert.match(refusal(...settings), /does not open/);
+});
+
+test("what would narrow TLS down is refused, not ignored", () => {
+  const settings = ["secureClientPort=0", SERVER, TRUST];
+  assert.match(refusal(...settings, "ssl.crl=true"), /cannot be narrowed down/);
+  assert.match(refusal(...settings, "ssl.ciphersuites=TLS_X"), /cannot be narrowed down/);
+  assert.is(refusal(...settings, "ssl.crl=false"), "");
+  assert.match(refusal(...settings, "ssl.enabledProtocols=TLSv1.1"), /must be TLSv1\.2, TLSv1\.3/);
+});
+
+test.run();
