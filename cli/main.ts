@@ -1,6 +1,8 @@
 import { Command, CommanderError } from "commander";
 import { ZOOKIT_VERSION } from "../plugins/admin/mod.ts";
 import { EXIT_CODES } from "./exit_codes.ts";
+import { addExportCommand } from "./export.ts";
+import { addImportCommand } from "./import.ts";
 import { addKeysCommand } from "./keys.ts";
 import { addServeCommand } from "./serve.ts";
 
@@ -22,6 +24,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     .showSuggestionAfterError()
     .showHelpAfterError("(run zookit help for what there is)");
   addServeCommand(program, done);
+  addImportCommand(program, done);
+  addExportCommand(program, done);
   addKeysCommand(program);
   try {
     await program.parseAsync([...argv], { from: "user" });

@@ -1,3 +1,4 @@
+import { open } from "node:fs/promises";
 import { type AclRecord, type SnapshotSlice, StorageError } from "../../core/contracts/storage.ts";
 import { getInt } from "../../core/wire/jute.ts";
 import { readAcls, readSessionId } from "../../core/wire/records.ts";
@@ -48,6 +49,23 @@ export async function* readSnapshotFile(path: string): AsyncGenerator<SnapshotSl
     return await readEnd(source, path);
   } finally {
     await source.end();
+  }
+}
+
+/**
+ * Whether a file ends as snapshots do, which one that a crash cut short does not: the quick look
+ * that Apache takes. One that is packed always passes.
+ */
+export async function isWholeAtSight(path: string): Promise<boolean> {
+  if (PACKED.test(path)) return true;
+  const file = await open(path, "r");
+  try {
+    const { size } = await file.stat();
+    const last = Buffer.alloc(LAST_TEXT.length);
+    await file.read(last, 0, last.length, Math.max(0, size - last.length));
+    return LAST_TEXT.equals(last);
+  } finally {
+    await file.close();
   }
 }
 
@@ -157,3 +175,5 @@ async function checkSeal(source: ByteSource, path: string): Promise<void> {
 }
 
 const SLASH = 0x2f;
+const LAST_TEXT = Buffer.from([0, 0, 0, 1, SLASH]);
+const PACKED = /\.(?:gz|snappy)$/;
