@@ -5,7 +5,7 @@ import { STAT, STAT_INTS } from "./digest.ts";
 import { NodeSet } from "./node_set.ts";
 import { NO_NODE, type NodeTracker, ROOT, type Tree } from "./tree.ts";
 
-/** A slice ends at the node that passes one of these, so that taking it stays below about 1 ms. */
+/** A slice ends at the node that passes one of these, so that clients have their turn soon. */
 export const SLICE_NODES_MAX = 500;
 /** Bytes of node records at which a slice ends; one node alone may take more. */
 export const SLICE_BYTES_MAX: number = 64 * 1024;
