@@ -1,4 +1,8 @@
+import type { ErrorName } from "../errors/zk_error.ts";
 import { OPCODES } from "../wire/opcodes.ts";
+
+/** The longest time to live, ms. */
+const TTL_MS_MAX = 0xff_ffff_ffff;
 
 /** What a create flag asks for (`CreateMode` in Apache ZooKeeper). */
 export interface CreateMode {
@@ -35,4 +39,15 @@ export function createType(opcode: number, mode: CreateMode, inMulti: boolean): 
  */
 export function isReadableInMulti(opcode: number, flags: number): boolean {
   return opcode === OPCODES.createTtl || CREATE_MODES[flags]?.ttl === false;
+}
+
+/** Whether a mode is allowed with a time to live; -1 stands for none. */
+export function refuseMode(
+  mode: CreateMode,
+  ttlMs: number,
+  extendedTypesEnabled: boolean,
+): ErrorName | undefined {
+  if (!mode.ttl) return ttlMs >= 0 || ttlMs < -1 ? "BadArguments" : undefined;
+  if (!extendedTypesEnabled) return "Unimplemented";
+  return ttlMs < 1 || ttlMs > TTL_MS_MAX ? "BadArguments" : undefined;
 }

@@ -1,85 +1,33 @@
-import { DigestSum, digestOfStat, STAT, STAT_INTS } from "../tree/digest.ts";
+import { DigestSum, digestOfStat } from "../tree/digest.ts";
+import { isBelowSystem } from "../tree/path.ts";
 import { NO_NODE, type Tree } from "../tree/tree.ts";
-import { type Acl, OPEN_ACL } from "../wire/records.ts";
+import { decodeUtf8 } from "../wire/jute.ts";
 import { SessionId, SessionMap } from "../wire/session_id.ts";
 import type { Zxid } from "../wire/zxid.ts";
-import { type KnownPath, knownPath } from "./known_paths.ts";
-
-/** A znode as it will be once everything prepared has been applied. */
-export class PendingNode {
-  path: KnownPath = knownPath("");
-  /** Transaction that made this state; 0 for a state read from the tree. */
-  zxid: Zxid = 0;
-  exists = false;
-  childCount = 0;
-  /** In bytes; 0 for null. */
-  dataLength = 0;
-  acls: readonly Acl[] = OPEN_ACL;
-  /** Running CRC of path and data. */
-  crc = 0;
-  /** Laid out as {@link STAT}. */
-  readonly ints: Int32Array = new Int32Array(STAT_INTS);
-  /** What the overlay held for the path before. */
-  previous: PendingNode | undefined;
-
-  get version(): number {
-    return this.ints[STAT.version] as number;
-  }
-
-  get cversion(): number {
-    return this.ints[STAT.cversion] as number;
-  }
-
-  get aversion(): number {
-    return this.ints[STAT.aversion] as number;
-  }
-
-  get ownerHigh(): number {
-    return this.ints[STAT.owner] as number;
-  }
-
-  get ownerLow(): number {
-    return this.ints[STAT.owner + 1] as number;
-  }
-
-  /** Takes over another state of the same path. */
-  copyFrom(other: PendingNode): void {
-    this.exists = other.exists;
-    this.childCount = other.childCount;
-    this.dataLength = other.dataLength;
-    this.acls = other.acls;
-    this.crc = other.crc;
-    const { ints } = this;
-    const from = other.ints;
-    // Cheaper than `set` for so few.
-    for (let i = 0; i < STAT_INTS; i++) ints[i] = from[i] as number;
-  }
-}
-
-/** Where an {@link Overlay} stood, to go back to. */
-export interface OverlayMark {
-  readonly count: number;
-  readonly digestHigh: number;
-  readonly digestLow: number;
-}
+import { ChangeQueue, PendingNode, PendingTable } from "./pending_node.ts";
 
 const POOL_MAX = 4096;
+const PATH_BYTES_KEPT = 1024;
 
 /**
  * The tree as it will be: the applied one, and over it the full state of each node that
  * transactions in flight touch, with the digest after all of them (D5). Holds what is not applied
- * yet and no more.
+ * yet and no more. Paths are compared as bytes, and states are used again: preparing a write makes
+ * no object.
  */
 export class Overlay {
   readonly #tree: Tree;
   readonly #sum = new DigestSum();
-  readonly #byPath = new Map<string, PendingNode>();
-  /** In zxid order; those before `#head` have been applied. */
-  readonly #changes: PendingNode[] = [];
-  #head = 0;
+  readonly #table = new PendingTable();
+  readonly #changes = new ChangeQueue();
+  /** Where the transaction being prepared began, to go back to. */
+  readonly #before = { changes: 0, digestHigh: 0, digestLow: 0 };
   readonly #pool: PendingNode[] = [];
+  /** What was looked at last, when nothing in flight touches it. */
+  #node = new PendingNode();
+  #parent = new PendingNode();
   readonly #sessions = new SessionMap<"created" | "closing">();
-  /** States in flight of nodes that a session owns, in order. */
+  /** Nodes in flight that a session will own, in order. */
   readonly #owned = new SessionMap<Set<PendingNode>>();
 
   constructor(tree: Tree) {
@@ -95,108 +43,138 @@ export class Overlay {
     return this.#sum.low;
   }
 
-  /** The state of a path; `into` holds it when nothing in flight touches the path. */
-  look(path: KnownPath, into: PendingNode): PendingNode {
-    const pending = this.#byPath.get(path.key);
-    if (pending !== undefined) return pending;
+  /** The state of the path in `bytes[start..end)`, good until the next call. */
+  look(bytes: Uint8Array, start: number, end: number): PendingNode {
+    return this.#look(bytes, start, end, this.#node);
+  }
+
+  /** As {@link look}, for a second path at the same time. */
+  lookAtParent(bytes: Uint8Array, start: number, end: number): PendingNode {
+    return this.#look(bytes, start, end, this.#parent);
+  }
+
+  #look(bytes: Uint8Array, from: number, end: number, into: PendingNode): PendingNode {
     const tree = this.#tree;
-    const node = tree.findPath(path.key);
-    into.path = path;
+    const start = tree.isRoot(bytes, from, end) ? end : from;
+    const hash = tree.hash(bytes, start, end);
+    const pending = this.#table.find(hash, bytes, start, end);
+    if (pending !== undefined) return pending;
+    into.setPath(bytes, start, end);
+    into.hash = hash;
+    into.isSystem = isBelowSystem(bytes, start, end);
+    const node = tree.findHashed(hash, bytes, start, end);
     into.exists = node !== NO_NODE;
+    into.digest = 0;
     if (node === NO_NODE) return into;
     into.childCount = tree.childCount(node);
     into.dataLength = tree.dataLength(node);
     into.acls = tree.acls(tree.aclId(node));
-    into.crc = path.isSystem ? 0 : tree.crcOfPathAndData(node);
+    if (!into.isSystem) {
+      into.crc = tree.crcOfPathAndData(node);
+      into.digest = tree.digest(node);
+    }
     tree.copyStatInts(node, into.ints, 0);
     return into;
   }
 
+  /** From here on {@link rollback} goes back to where it is now. */
+  begin(): void {
+    const changes = this.#changes;
+    for (let at = this.#before.changes; at < changes.end; at++) {
+      const former = changes.takeFormer(at);
+      if (former !== undefined) this.#recycle(former);
+    }
+    this.#before.changes = changes.end;
+    this.#before.digestHigh = this.#sum.high;
+    this.#before.digestLow = this.#sum.low;
+  }
+
   /**
-   * A new state for the path of `from`, equal to it until the caller changes it; then
-   * {@link commit} must follow.
+   * Puts a node that was looked at in flight. The caller changes it in place, which changes what
+   * {@link look} sees from now on; then {@link commit} must follow.
    */
-  change(from: PendingNode, zxid: Zxid): PendingNode {
-    const next = this.#pool.pop() ?? new PendingNode();
-    next.path = from.path;
-    next.zxid = zxid;
-    next.copyFrom(from);
-    const { key } = from.path;
-    next.previous = this.#byPath.get(key);
-    this.#byPath.set(key, next);
-    this.#changes.push(next);
-    if (from.exists && !from.path.isSystem) {
-      this.#sum.subtract(digestOfStat(from.crc, from.ints, 0));
+  change(node: PendingNode, zxid: Zxid): void {
+    this.#sum.subtract(node.digest);
+    this.#changes.push(node, zxid, node.zxid === 0 ? this.#add(node) : this.#save(node));
+    node.zxid = zxid;
+  }
+
+  #add(node: PendingNode): undefined {
+    if (node === this.#node) this.#node = this.#fresh();
+    else this.#parent = this.#fresh();
+    this.#table.add(node);
+  }
+
+  #save(node: PendingNode): PendingNode {
+    if (node.isOwned) this.#disown(node);
+    const saved = this.#fresh();
+    saved.copyFrom(node);
+    return saved;
+  }
+
+  /** Counts a changed node into the digest. */
+  commit(node: PendingNode): void {
+    node.digest = 0;
+    if (!node.exists) return;
+    if (node.isOwned) this.#own(node);
+    if (node.isSystem) return;
+    node.digest = digestOfStat(node.crc, node.ints, 0);
+    this.#sum.add(node.digest);
+  }
+
+  /** Forgets every change since {@link begin}; nothing may have been released meanwhile. */
+  rollback(): void {
+    const changes = this.#changes;
+    while (changes.end > this.#before.changes) {
+      const former = changes.takeFormer(changes.end - 1);
+      const node = changes.pop();
+      if (node.isOwned) this.#disown(node);
+      if (former === undefined) {
+        this.#table.remove(node);
+        this.#recycle(node);
+      } else {
+        node.copyFrom(former);
+        if (node.exists && node.isOwned) this.#own(node);
+        this.#recycle(former);
+      }
     }
-    return next;
-  }
-
-  /** Counts a changed state into the digest. */
-  commit(changed: PendingNode): void {
-    if (!changed.exists) return;
-    if (changed.ownerHigh !== 0 || changed.ownerLow !== 0) this.#own(changed);
-    if (changed.path.isSystem) return;
-    this.#sum.add(digestOfStat(changed.crc, changed.ints, 0));
-  }
-
-  /** Where {@link rollback} may go back to. */
-  mark(): OverlayMark {
-    return {
-      count: this.#changes.length,
-      digestHigh: this.#sum.high,
-      digestLow: this.#sum.low,
-    };
-  }
-
-  /** Forgets every change since `mark`; nothing may have been released meanwhile. */
-  rollback(mark: OverlayMark): void {
-    while (this.#changes.length > mark.count) {
-      const change = this.#changes.pop() as PendingNode;
-      const { key } = change.path;
-      if (change.previous === undefined) this.#byPath.delete(key);
-      else this.#byPath.set(key, change.previous);
-      this.#recycle(change);
-    }
-    this.#sum.set(mark.digestHigh, mark.digestLow);
+    this.#sum.set(this.#before.digestHigh, this.#before.digestLow);
   }
 
   /** Everything up to `zxid` has been applied to the tree. */
   release(zxid: Zxid): void {
     const changes = this.#changes;
-    while (this.#head < changes.length) {
-      const change = changes[this.#head] as PendingNode;
-      if (change.zxid > zxid) break;
-      this.#head += 1;
-      const { key } = change.path;
-      if (this.#byPath.get(key) === change) this.#byPath.delete(key);
-      this.#recycle(change);
-    }
-    if (this.#head === changes.length) {
-      changes.length = 0;
-      this.#head = 0;
-    } else if (this.#head > POOL_MAX) {
-      changes.splice(0, this.#head);
-      this.#head = 0;
+    while (changes.firstZxid <= zxid) {
+      const node = changes.shift();
+      // Not when a later one has changed it too, nor when it has just gone.
+      if (node.zxid > zxid || node.zxid === 0) continue;
+      this.#table.remove(node);
+      if (node.isOwned) this.#disown(node);
+      this.#recycle(node);
     }
   }
 
-  #own(changed: PendingNode): void {
-    const owner = new SessionId(changed.ownerHigh, changed.ownerLow);
-    const states = this.#owned.get(owner);
-    if (states === undefined) this.#owned.set(owner, new Set([changed]));
-    else states.add(changed);
+  #own(node: PendingNode): void {
+    const owner = new SessionId(node.ownerHigh, node.ownerLow);
+    const nodes = this.#owned.get(owner);
+    if (nodes === undefined) this.#owned.set(owner, new Set([node]));
+    else nodes.add(node);
   }
 
-  #disown(change: PendingNode): void {
-    const states = this.#owned.getHalves(change.ownerHigh, change.ownerLow);
-    if (states === undefined || !states.delete(change) || states.size > 0) return;
-    this.#owned.delete(new SessionId(change.ownerHigh, change.ownerLow));
+  #disown(node: PendingNode): void {
+    const nodes = this.#owned.getHalves(node.ownerHigh, node.ownerLow);
+    if (nodes === undefined || !nodes.delete(node) || nodes.size > 0) return;
+    this.#owned.delete(new SessionId(node.ownerHigh, node.ownerLow));
   }
 
-  #recycle(change: PendingNode): void {
-    if (change.ownerHigh !== 0 || change.ownerLow !== 0) this.#disown(change);
-    change.previous = undefined;
-    if (this.#pool.length < POOL_MAX) this.#pool.push(change);
+  #fresh(): PendingNode {
+    return this.#pool.pop() ?? new PendingNode();
+  }
+
+  #recycle(node: PendingNode): void {
+    node.zxid = 0;
+    // One that holds a very long path is not worth keeping.
+    if (this.#pool.length < POOL_MAX && node.path.length <= PATH_BYTES_KEPT) this.#pool.push(node);
   }
 
   /**
@@ -204,18 +182,19 @@ export class Overlay {
    * session has, not for what is in flight: thousands of sessions may end at once.
    */
   ephemeralsOf(session: SessionId): string[] {
-    const paths = new Set<string>();
+    const paths: string[] = [];
     const tree = this.#tree;
     let node = tree.firstEphemeral(session.high, session.low);
     for (; node !== NO_NODE; node = tree.nextEphemeral(node)) {
-      const path = tree.pathOf(node);
-      if (!this.#byPath.has(path)) paths.add(path);
+      const length = tree.pathLength(node);
+      const path = new Uint8Array(length);
+      tree.writePath(node, path, 0);
+      // What is in flight says itself whether it will be there, below.
+      const pending = this.#table.find(tree.hash(path, 0, length), path, 0, length);
+      if (pending === undefined) paths.push(decodeUtf8(path, 0, length));
     }
-    for (const state of this.#owned.get(session) ?? []) {
-      // Only the last state of a path says what will be.
-      if (this.#byPath.get(state.path.key) === state) paths.add(state.path.text);
-    }
-    return [...paths];
+    for (const pending of this.#owned.get(session) ?? []) paths.push(pending.text);
+    return paths;
   }
 
   /** Whether a session will exist and not be closing. */

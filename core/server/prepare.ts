@@ -59,7 +59,7 @@ export class TreePreparer implements Preparer {
   }
 
   #prepareBody(request: WriteRequest, out: JuteWriter): ErrorName | undefined {
-    const mark = this.#overlay.mark();
+    this.#overlay.begin();
     try {
       switch (request.opcode) {
         case OPCODES.createSession:
@@ -79,7 +79,7 @@ export class TreePreparer implements Preparer {
           return this.#operations.prepare(request.opcode, this.#reader, out, false);
       }
     } catch (error) {
-      this.#overlay.rollback(mark);
+      this.#overlay.rollback();
       if (!(error instanceof ZkError)) throw error;
       return error.kind;
     }

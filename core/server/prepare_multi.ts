@@ -21,7 +21,6 @@ export function prepareMulti(
   parts: { readonly operations: WriteOperations; readonly overlay: Overlay },
 ): void {
   const { operations, overlay } = parts;
-  const mark = overlay.mark();
   const countAt = out.reserve(4);
   let count = 0;
   let failure: ErrorName | undefined;
@@ -50,7 +49,7 @@ export function prepareMulti(
     } else {
       out.truncate(at);
       writeFailure(out, failure);
-      overlay.rollback(mark);
+      overlay.rollback();
     }
   }
   out.intAt(countAt, count);

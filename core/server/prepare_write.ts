@@ -1,17 +1,23 @@
 import { type ErrorName, ZkError } from "../errors/zk_error.ts";
-import { CRC_START, crcOfBytes, STAT, STAT_INTS } from "../tree/digest.ts";
-import { hasParent, parentEnd, sequenceSuffix, UNDELETABLE_PATHS } from "../tree/path.ts";
+import { CRC_START, crcOfBytes, STAT } from "../tree/digest.ts";
+import {
+  hasParentAt,
+  isDeletable,
+  isValidPathAt,
+  parentEnd,
+  sequenceSuffix,
+} from "../tree/path.ts";
 import type { Quotas } from "../tree/quota.ts";
 import type { Tree } from "../tree/tree.ts";
-import { getInt, type JuteReader, type JuteWriter } from "../wire/jute.ts";
+import type { JuteReader, JuteWriter } from "../wire/jute.ts";
 import { ANY_VERSION, OPCODES, PERMS } from "../wire/opcodes.ts";
 import { type Id, readAcls, writeAcls } from "../wire/records.ts";
 import { NO_SESSION, type SessionId } from "../wire/session_id.ts";
 import { type Zxid, zxidHigh, zxidLow } from "../wire/zxid.ts";
-import { CREATE_MODES, type CreateMode, createType, isReadableInMulti } from "./create_mode.ts";
-import { type KnownPath, KnownPaths, knownParent, knownPath } from "./known_paths.ts";
+import { CREATE_MODES, createType, isReadableInMulti, refuseMode } from "./create_mode.ts";
 import { nextVersion } from "./next_version.ts";
-import { type Overlay, PendingNode } from "./overlay.ts";
+import type { Overlay } from "./overlay.ts";
+import type { PendingNode } from "./pending_node.ts";
 import type { Permissions } from "./permissions.ts";
 
 /** What preparing depends on besides the request. */
@@ -37,8 +43,6 @@ export interface WriteContext {
   timeMs: number;
 }
 
-/** The longest time to live, ms. */
-const TTL_MS_MAX = 0xff_ffff_ffff;
 const CONTAINER_OWNER_HIGH = 0x8000_0000 | 0;
 const TTL_OWNER_HIGH = 0xff00_0000 | 0;
 /** Memory of access control lists, which lie on the heap, at which they may not grow, bytes. */
@@ -57,10 +61,9 @@ export class WriteOperations {
   txnType = 0;
   readonly #overlay: Overlay;
   readonly #rules: PrepareRules;
-  readonly #parent = new PendingNode();
-  readonly #node = new PendingNode();
-  readonly #paths = new KnownPaths();
+  /** Where the path of the operation at hand lies in the reader's bytes. */
   #pathStart = 0;
+  #pathEnd = 0;
 
   constructor(overlay: Overlay, rules: PrepareRules) {
     this.#overlay = overlay;
@@ -111,11 +114,8 @@ export class WriteOperations {
     out: JuteWriter,
     inMulti: boolean,
   ): ErrorName | undefined {
-    const start = out.length;
-    const given = this.#readPath(reader);
-    const pathStart = this.#pathStart;
-    const dataStart = reader.offset;
-    const dataLength = reader.skipBuffer();
+    const isNull = !this.#readPath(reader);
+    const dataBytes = Math.max(reader.skipBuffer(), 0);
     const dataEnd = reader.offset;
     const givenAcls = readAcls(reader);
     const flags = reader.int();
@@ -125,191 +125,181 @@ export class WriteOperations {
     if (mode === undefined) return "BadArguments";
     const lacksTtl = (inMulti || opcode !== OPCODES.createTtl) && !mode.ttl;
     const usedTtlMs = lacksTtl ? -1 : Math.max(ttlMs, 0);
-    const refused = this.#refuseMode(mode, usedTtlMs) ?? this.#refuseSession(mode.ephemeral);
+    const { extendedTypesEnabled } = this.#rules;
+    const refused =
+      refuseMode(mode, usedTtlMs, extendedTypesEnabled) ?? this.#refuseSession(mode.ephemeral);
     if (refused !== undefined) return refused;
-    if (given === undefined) throw new ZkError("MarshallingError");
-    if (!given.isValid && !hasParent(given.text)) return "BadArguments";
+    if (isNull) throw new ZkError("MarshallingError");
+    const { bytes } = reader;
+    if (!hasParentAt(bytes, this.#pathStart, this.#pathEnd)) return "BadArguments";
     const acls = this.#rules.permissions.fixUp(givenAcls, this.context.ids);
     if (!acls.ok) return acls.error;
-    const parentPathEnd = parentEnd(reader.bytes, pathStart, dataStart);
-    const parentPath = this.#paths.get(reader.bytes, pathStart, parentPathEnd);
-    const parent = this.#overlay.look(parentPath, this.#parent);
+    const parent = this.#lookAtParent(bytes);
     if (!parent.exists) return "NoNode";
     if (!this.#allows(parent, PERMS.create)) return "NoAuth";
-    const path = mode.sequential ? knownPath(given.text + sequenceSuffix(parent.cversion)) : given;
-    if (!path.isValid) return "BadArguments";
-    const node = this.#overlay.look(path, this.#node);
+    const suffix = mode.sequential ? sequenceSuffix(parent.cversion) : "";
+    const start = this.#copyPath(bytes, suffix, out);
+    const end = out.length;
+    if (!isValidPathAt(out.bytes, start, end)) return "BadArguments";
+    const node = this.#overlay.look(out.bytes, start, end);
     if (node.exists) return "NodeExists";
     if (this.#isEphemeral(parent)) return "NoChildrenForEphemerals";
-    const dataBytes = Math.max(dataLength, 0);
-    const full = this.#refuseMemory(1) ?? this.#refuseQuota(path.text, 1, dataBytes);
+    const full = this.#refuseMemory(1) ?? this.#refuseQuota(node, 1, dataBytes);
     if (full !== undefined) return full;
     this.txnType = createType(opcode, mode, inMulti);
     const isPlain = this.txnType === OPCODES.create || this.txnType === OPCODES.create2;
-    if (path === given) {
-      out.rawPart(reader.bytes, pathStart - 4, dataEnd);
-    } else {
-      out.string(path.text);
-      out.rawPart(reader.bytes, dataStart, dataEnd);
-    }
-    const crc = crcOfPathAndData(out, start, dataBytes);
+    out.rawPart(bytes, this.#pathEnd, dataEnd);
+    const crc = crcOfPathAndData(out, start, end, dataBytes);
     writeAcls(out, acls.value);
     if (isPlain) out.boolean(mode.ephemeral);
     const cversion = (parent.cversion + 1) | 0;
     out.int(cversion);
     if (this.txnType === OPCODES.createTtl) out.long(ttlMs);
     this.#childChanged(parent, 1, cversion);
-    const made = this.#overlay.change(node, this.context.zxid);
-    made.exists = true;
-    made.childCount = 0;
-    made.dataLength = dataBytes;
-    made.acls = acls.value;
-    made.crc = crc;
-    this.#stampNew(made);
-    this.#setOwner(made, isPlain && mode.ephemeral, ttlMs);
-    this.#overlay.commit(made);
+    this.#overlay.change(node, this.context.zxid);
+    node.exists = true;
+    node.childCount = 0;
+    node.dataLength = dataBytes;
+    node.acls = acls.value;
+    node.crc = crc;
+    node.stampNew(this.context.zxid, this.context.timeMs);
+    this.#setOwner(node, isPlain && mode.ephemeral, ttlMs);
+    this.#overlay.commit(node);
     return undefined;
   }
 
   #delete(reader: JuteReader, out: JuteWriter): ErrorName | undefined {
-    const path = this.#readPath(reader);
-    if (path === undefined) throw new ZkError("MarshallingError");
-    const parentPathEnd = parentEnd(reader.bytes, this.#pathStart, reader.offset);
+    if (!this.#readPath(reader)) throw new ZkError("MarshallingError");
     const version = reader.int();
     const dead = this.#refuseSession(false);
     if (dead !== undefined) return dead;
-    if (!hasParent(path.text) || UNDELETABLE_PATHS.has(path.text)) return "BadArguments";
-    const parentPath = this.#paths.get(reader.bytes, this.#pathStart, parentPathEnd);
-    const parent = this.#overlay.look(parentPath, this.#parent);
+    const { bytes } = reader;
+    if (!isDeletable(bytes, this.#pathStart, this.#pathEnd)) return "BadArguments";
+    const parent = this.#lookAtParent(bytes);
     if (!parent.exists) return "NoNode";
     if (!this.#allows(parent, PERMS.delete)) return "NoAuth";
-    const node = this.#overlay.look(path, this.#node);
+    const node = this.#look(bytes);
     if (!node.exists) return "NoNode";
     if (version !== ANY_VERSION && version !== node.version) return "BadVersion";
     if (node.childCount > 0) return "NotEmpty";
-    out.string(path.text);
+    this.#copyPath(bytes, "", out);
     this.#remove(node, parent);
     return undefined;
   }
 
   /** Made by the server itself for containers and TTL znodes; checked anew, as time has passed. */
   #deleteContainer(reader: JuteReader, out: JuteWriter): ErrorName | undefined {
-    const path = knownPath(reader.text());
-    if (!hasParent(path.text) || UNDELETABLE_PATHS.has(path.text)) return "BadArguments";
-    const node = this.#overlay.look(path, this.#node);
+    if (!this.#readPath(reader)) throw new ZkError("MarshallingError");
+    const { bytes } = reader;
+    if (!isDeletable(bytes, this.#pathStart, this.#pathEnd)) return "BadArguments";
+    const node = this.#look(bytes);
     if (!node.exists) return "NoNode";
     if (node.childCount > 0) return "NotEmpty";
     if (this.#isEphemeral(node)) return "BadVersion";
-    out.string(path.text);
-    this.#remove(node, this.#overlay.look(knownParent(path), this.#parent));
+    this.#copyPath(bytes, "", out);
+    this.#remove(node, this.#lookAtParent(bytes));
     return undefined;
   }
 
   /** Records that a session's ephemeral goes with it. */
-  removeEphemeral(text: string): void {
-    const path = knownPath(text);
-    const node = this.#overlay.look(path, this.#node);
-    if (node.exists) this.#remove(node, this.#overlay.look(knownParent(path), this.#parent));
+  removeEphemeral(path: string): void {
+    const bytes = ENCODER.encode(path);
+    const node = this.#overlay.look(bytes, 0, bytes.length);
+    if (!node.exists) return;
+    const end = parentEnd(bytes, 0, bytes.length);
+    this.#remove(node, this.#overlay.lookAtParent(bytes, 0, end));
   }
 
   #setData(reader: JuteReader, out: JuteWriter): ErrorName | undefined {
-    const start = out.length;
-    const path = this.#readPath(reader);
-    const pathStart = this.#pathStart;
+    const isNull = !this.#readPath(reader);
     const dataLength = Math.max(reader.skipBuffer(), 0);
     const dataEnd = reader.offset;
     const version = reader.int();
     const dead = this.#refuseSession(false);
     if (dead !== undefined) return dead;
-    if (path === undefined || !path.isValid) return "BadArguments";
-    const node = this.#overlay.look(path, this.#node);
-    if (!node.exists) return "NoNode";
+    const { bytes } = reader;
+    if (isNull || this.#pathEnd === this.#pathStart) return "BadArguments";
+    const node = this.#look(bytes);
+    // What is there has a valid path, which need not be looked at again.
+    if (!node.exists) return this.#isValid(bytes) ? "NoNode" : "BadArguments";
     if (!this.#allows(node, PERMS.write)) return "NoAuth";
     const grownBytes = dataLength - node.dataLength;
-    const full = this.#refuseMemory(grownBytes) ?? this.#refuseQuota(path.text, 0, grownBytes);
+    const full = this.#refuseMemory(grownBytes) ?? this.#refuseQuota(node, 0, grownBytes);
     if (full !== undefined) return full;
     if (version !== ANY_VERSION && version !== node.version) return "BadVersion";
-    out.rawPart(reader.bytes, pathStart - 4, dataEnd);
-    const crc = crcOfPathAndData(out, start, dataLength);
+    const start = out.length + 4;
+    const end = start + this.#pathEnd - this.#pathStart;
+    out.rawPart(bytes, this.#pathStart - 4, dataEnd);
+    const crc = crcOfPathAndData(out, start, end, dataLength);
+    this.#overlay.change(node, this.context.zxid);
+    node.crc = crc;
+    node.dataLength = dataLength;
+    node.setLong(STAT.mzxid, this.context.zxid);
+    node.setLong(STAT.mtime, this.context.timeMs);
     const next = nextVersion(node.version);
+    node.ints[STAT.version] = next;
     out.int(next);
-    const { zxid, timeMs } = this.context;
-    const changed = this.#overlay.change(node, zxid);
-    changed.dataLength = dataLength;
-    changed.crc = crc;
-    setLong(changed.ints, STAT.mzxid, zxid);
-    setLong(changed.ints, STAT.mtime, timeMs);
-    changed.ints[STAT.version] = next;
-    this.#overlay.commit(changed);
+    this.#overlay.commit(node);
     return undefined;
   }
 
   #setAcl(reader: JuteReader, out: JuteWriter): ErrorName | undefined {
-    const path = this.#readPath(reader);
+    const isNull = !this.#readPath(reader);
     const givenAcls = readAcls(reader);
     const version = reader.int();
     const dead = this.#refuseSession(false);
     if (dead !== undefined) return dead;
-    if (path === undefined || !path.isValid) return "BadArguments";
+    const { bytes } = reader;
+    if (isNull || !this.#isValid(bytes)) return "BadArguments";
     const acls = this.#rules.permissions.fixUp(givenAcls, this.context.ids);
     if (!acls.ok) return acls.error;
-    const node = this.#overlay.look(path, this.#node);
+    const node = this.#look(bytes);
     if (!node.exists) return "NoNode";
     if (!this.#allows(node, PERMS.admin)) return "NoAuth";
     if (version !== ANY_VERSION && version !== node.aversion) return "BadVersion";
     const full = this.#refuseMemory(acls.value.length - node.acls.length);
     if (full !== undefined) return full;
     const next = nextVersion(node.aversion);
-    out.string(path.text);
+    this.#copyPath(bytes, "", out);
     writeAcls(out, acls.value);
     out.int(next);
-    const changed = this.#overlay.change(node, this.context.zxid);
-    changed.acls = acls.value;
-    changed.ints[STAT.aversion] = next;
-    this.#overlay.commit(changed);
+    this.#overlay.change(node, this.context.zxid);
+    node.acls = acls.value;
+    node.ints[STAT.aversion] = next;
+    this.#overlay.commit(node);
     return undefined;
   }
 
   /** Only inside a multi; on its own it is refused before it gets here. */
   #check(reader: JuteReader, out: JuteWriter): ErrorName | undefined {
-    const path = this.#readPath(reader);
+    const isNull = !this.#readPath(reader);
     const version = reader.int();
     const dead = this.#refuseSession(false);
     if (dead !== undefined) return dead;
-    if (path === undefined || !path.isValid) return "BadArguments";
-    const node = this.#overlay.look(path, this.#node);
+    const { bytes } = reader;
+    if (isNull || !this.#isValid(bytes)) return "BadArguments";
+    const node = this.#look(bytes);
     if (!node.exists) return "NoNode";
     if (!this.#allows(node, PERMS.read)) return "NoAuth";
     if (version !== ANY_VERSION && version !== node.version) return "BadVersion";
-    out.string(path.text);
+    this.#copyPath(bytes, "", out);
     out.int(nextVersion(node.version)); // Apache logs the version found plus one (PP 2).
     return undefined;
   }
 
   #remove(node: PendingNode, parent: PendingNode): void {
     this.#childChanged(parent, -1, parent.cversion);
-    const gone = this.#overlay.change(node, this.context.zxid);
-    gone.exists = false;
-    this.#overlay.commit(gone);
+    this.#overlay.change(node, this.context.zxid);
+    node.exists = false;
+    this.#overlay.commit(node);
   }
 
   #childChanged(parent: PendingNode, by: number, cversion: number): void {
-    const changed = this.#overlay.change(parent, this.context.zxid);
-    changed.childCount += by;
-    changed.ints[STAT.cversion] = cversion;
-    setLong(changed.ints, STAT.pzxid, this.context.zxid);
-    this.#overlay.commit(changed);
-  }
-
-  #stampNew(made: PendingNode): void {
-    const { zxid, timeMs } = this.context;
-    const { ints } = made;
-    for (let i = 0; i < STAT_INTS; i++) ints[i] = 0;
-    setLong(ints, STAT.czxid, zxid);
-    setLong(ints, STAT.mzxid, zxid);
-    setLong(ints, STAT.pzxid, zxid);
-    setLong(ints, STAT.ctime, timeMs);
-    setLong(ints, STAT.mtime, timeMs);
+    this.#overlay.change(parent, this.context.zxid);
+    parent.childCount += by;
+    parent.ints[STAT.cversion] = cversion;
+    parent.setLong(STAT.pzxid, this.context.zxid);
+    this.#overlay.commit(parent);
   }
 
   #setOwner(made: PendingNode, ephemeral: boolean, ttlMs: number): void {
@@ -325,13 +315,35 @@ export class WriteOperations {
     }
   }
 
-  /** Takes a path; undefined for null. Where it lies is in `#pathStart` and the reader's offset. */
-  #readPath(reader: JuteReader): KnownPath | undefined {
+  /** Takes a path. @returns false for null. */
+  #readPath(reader: JuteReader): boolean {
     const length = reader.skipBuffer();
+    this.#pathEnd = reader.offset;
     this.#pathStart = reader.offset - Math.max(length, 0);
-    return length === -1
-      ? undefined
-      : this.#paths.get(reader.bytes, this.#pathStart, reader.offset);
+    return length !== -1;
+  }
+
+  #look(bytes: Uint8Array): PendingNode {
+    return this.#overlay.look(bytes, this.#pathStart, this.#pathEnd);
+  }
+
+  #lookAtParent(bytes: Uint8Array): PendingNode {
+    const end = parentEnd(bytes, this.#pathStart, this.#pathEnd);
+    return this.#overlay.lookAtParent(bytes, this.#pathStart, end);
+  }
+
+  #isValid(bytes: Uint8Array): boolean {
+    return isValidPathAt(bytes, this.#pathStart, this.#pathEnd);
+  }
+
+  /** Appends the path and `suffix`. @returns where its text begins; it ends at `out.length`. */
+  #copyPath(bytes: Uint8Array, suffix: string, out: JuteWriter): number {
+    const sizeBytes = this.#pathEnd - this.#pathStart + suffix.length;
+    out.int(sizeBytes);
+    const at = out.length;
+    out.rawPart(bytes, this.#pathStart, this.#pathEnd);
+    for (let i = 0; i < suffix.length; i++) out.byte(suffix.charCodeAt(i));
+    return at;
   }
 
   #allows(node: PendingNode, wanted: number): boolean {
@@ -342,12 +354,6 @@ export class WriteOperations {
     if (node.ownerHigh === 0 && node.ownerLow === 0) return false;
     if (node.ownerHigh === CONTAINER_OWNER_HIGH && node.ownerLow === 0) return false;
     return !this.#rules.extendedTypesEnabled || node.ownerHigh >>> 24 !== 0xff;
-  }
-
-  #refuseMode(mode: CreateMode, ttlMs: number): ErrorName | undefined {
-    if (!mode.ttl) return ttlMs >= 0 || ttlMs < -1 ? "BadArguments" : undefined;
-    if (!this.#rules.extendedTypesEnabled) return "Unimplemented";
-    return ttlMs < 1 || ttlMs > TTL_MS_MAX ? "BadArguments" : undefined;
   }
 
   /** A session that the state does not know is expired, or local where there are local sessions. */
@@ -369,9 +375,9 @@ export class WriteOperations {
   }
 
   /** Hard limits, against what is applied; a change that keeps the size passes (CP 14). */
-  #refuseQuota(path: string, countBy: number, bytesBy: number): ErrorName | undefined {
+  #refuseQuota(node: PendingNode, countBy: number, bytesBy: number): ErrorName | undefined {
     if (!this.#rules.enforceQuota || this.#rules.quotas.isEmpty) return undefined;
-    const quota = this.#rules.quotas.at(path);
+    const quota = this.#rules.quotas.at(node.text);
     if (quota?.isReadable === false) throw new ZkError("MarshallingError");
     if (quota?.stats === undefined) return undefined;
     const { limits, stats } = quota;
@@ -384,17 +390,11 @@ export class WriteOperations {
   }
 }
 
-/** Of a body that begins at `start` with path and data of `dataBytes`; the root's path is empty. */
-function crcOfPathAndData(out: JuteWriter, start: number, dataBytes: number): number {
+/** Of a path at `start..end`, behind which its data lies; the root's path is empty. */
+function crcOfPathAndData(out: JuteWriter, start: number, end: number, dataBytes: number): number {
   const { bytes } = out;
-  const pathStart = start + 4;
-  const pathEnd = pathStart + getInt(bytes, start);
-  const isRoot = pathEnd - pathStart === 1;
-  const crc = isRoot ? CRC_START : crcOfBytes(CRC_START, bytes, pathStart, pathEnd);
-  return crcOfBytes(crc, bytes, pathEnd + 4, pathEnd + 4 + dataBytes);
+  const crc = end - start === 1 ? CRC_START : crcOfBytes(CRC_START, bytes, start, end);
+  return crcOfBytes(crc, bytes, end + 4, end + 4 + dataBytes);
 }
 
-function setLong(ints: Int32Array, at: number, value: number): void {
-  ints[at] = zxidHigh(value);
-  ints[at + 1] = zxidLow(value);
-}
+const ENCODER = new TextEncoder();

@@ -48,6 +48,22 @@ export function isValidPath(path: string): boolean {
   return isComponent(path, componentStart, path.length);
 }
 
+/** As {@link isValidPath}, of UTF-8. */
+export function isValidPathAt(bytes: Uint8Array, start: number, end: number): boolean {
+  if (end === start || bytes[start] !== SLASH) return false;
+  if (end - start === 1) return true;
+  let before = 0;
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at] as number;
+    // Odd characters, and components that begin with a dot or are empty: the long way.
+    if (byte < 0x20 || byte > 0x7e || (before === SLASH && (byte === SLASH || byte === DOT))) {
+      return isValidPath(decodeUtf8(bytes, start, end));
+    }
+    before = byte;
+  }
+  return before !== SLASH;
+}
+
 function isComponent(path: string, start: number, end: number): boolean {
   if (end === start) return false;
   if (end - start > 2 || path.charCodeAt(start) !== DOT) return true;
@@ -62,6 +78,25 @@ function isAllowedUnit(unit: number): boolean {
 /** The weaker test before a parent is looked up: there is a `/` and no NUL. */
 export function hasParent(path: string): boolean {
   return path.includes("/") && !path.includes("\0");
+}
+
+/** As {@link hasParent}, of UTF-8. */
+export function hasParentAt(bytes: Uint8Array, start: number, end: number): boolean {
+  let hasSlash = false;
+  for (let at = start; at < end; at++) {
+    if (bytes[at] === SLASH) hasSlash = true;
+    else if (bytes[at] === 0) return false;
+  }
+  return hasSlash;
+}
+
+/** Whether a path, which is UTF-8, is below `/zookeeper`. */
+export function isBelowSystem(bytes: Uint8Array, start: number, end: number): boolean {
+  if (end - start <= SYSTEM_PREFIX.length) return false;
+  for (let i = 0; i < SYSTEM_PREFIX.length; i++) {
+    if (bytes[start + i] !== SYSTEM_PREFIX[i]) return false;
+  }
+  return true;
 }
 
 /** The path up to its last `/`; `""`, an alias of the root, for a child of the root. */
@@ -104,13 +139,20 @@ export function encodeUtf8(text: string, target: Uint8Array, at: number): number
   return at + text.length;
 }
 
-/** Nodes that no client may delete. */
-export const UNDELETABLE_PATHS: ReadonlySet<string> = new Set([
+/** Whether a client may delete a node of this name at all. */
+export function isDeletable(bytes: Uint8Array, start: number, end: number): boolean {
+  if (!hasParentAt(bytes, start, end)) return false;
+  if (end - start > UNDELETABLE_BYTES_MAX) return true;
+  return !UNDELETABLE_PATHS.has(decodeUtf8(bytes, start, end));
+}
+
+const UNDELETABLE_PATHS: ReadonlySet<string> = new Set([
   "/",
   "/zookeeper",
   "/zookeeper/quota",
   "/zookeeper/config",
 ]);
-
+const UNDELETABLE_BYTES_MAX = "/zookeeper/config".length;
 const ENCODER = new TextEncoder();
+const SYSTEM_PREFIX = ENCODER.encode("/zookeeper/");
 const EMPTY = new Uint8Array(0);
