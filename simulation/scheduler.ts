@@ -1,0 +1,125 @@
+import type { Cancel } from "../core/contracts/clock.ts";
+import { Trace } from "./trace.ts";
+
+// Taken before anybody can put something else in its place.
+const nextTurn = globalThis.setImmediate;
+
+interface Due {
+  readonly atMs: number;
+  /** Among things due at the same time, what was asked for first is first. */
+  readonly order: number;
+  task: (() => void) | undefined;
+}
+
+/**
+ * Virtual time. What is due runs one by one, each in a turn of the real event loop of its own, so
+ * that all that it resolved has been followed to the end before the next begins: that, and no other
+ * source of time or chance, makes a run repeatable.
+ */
+export class Scheduler {
+  readonly trace: Trace = new Trace();
+  #nowMs = 0;
+  #order = 0;
+  #turns = 0;
+  readonly #heap: Due[] = [];
+
+  /** Virtual ms since the beginning, with fraction. */
+  get nowMs(): number {
+    return this.#nowMs;
+  }
+
+  /** Things done so far. */
+  get turns(): number {
+    return this.#turns;
+  }
+
+  /** Runs `task` once, `delayMs` (0 or more) from now. */
+  after(delayMs: number, task: () => void): Cancel {
+    const due: Due = { atMs: this.#nowMs + Math.max(0, delayMs), order: this.#order, task };
+    this.#order += 1;
+    this.#push(due);
+    return () => {
+      due.task = undefined;
+    };
+  }
+
+  /** A line of the trace. */
+  note(text: string): void {
+    this.trace.line(this.#nowMs, text);
+  }
+
+  /**
+   * Lets time pass until `isOver`, which is asked before each thing that is due.
+   *
+   * @throws what a task throws, and an error when nothing is left to be done.
+   */
+  run(isOver: () => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const turn = (): void => {
+        try {
+          if (isOver()) return resolve();
+          this.#step();
+        } catch (error) {
+          return reject(error);
+        }
+        nextTurn(turn);
+      };
+      nextTurn(turn);
+    });
+  }
+
+  #step(): void {
+    let due = this.#pop();
+    while (due.task === undefined) due = this.#pop();
+    this.#nowMs = due.atMs;
+    this.#turns += 1;
+    due.task();
+  }
+
+  #push(due: Due): void {
+    const heap = this.#heap;
+    let at = heap.length;
+    heap.push(due);
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      const above = heap[parent] as Due;
+      if (isBefore(above, due)) break;
+      heap[at] = above;
+      at = parent;
+    }
+    heap[at] = due;
+  }
+
+  #pop(): Due {
+    const heap = this.#heap;
+    const first = heap[0];
+    const last = heap.pop();
+    if (first === undefined || last === undefined) {
+      throw new Error("nothing is left that could happen, and the run is not over");
+    }
+    if (heap.length > 0) this.#sink(last);
+    return first;
+  }
+
+  /** Puts `due` in the place of the first and lets it find its own. */
+  #sink(due: Due): void {
+    const heap = this.#heap;
+    let at = 0;
+    for (;;) {
+      const left = 2 * at + 1;
+      if (left >= heap.length) break;
+      const right = heap[left + 1];
+      const isLeft = right === undefined || isBefore(heap[left] as Due, right);
+      const child = isLeft ? left : left + 1;
+      const below = heap[child] as Due;
+      if (isBefore(due, below)) break;
+      heap[at] = below;
+      at = child;
+    }
+    heap[at] = due;
+  }
+}
+
+function isBefore(a: Due, b: Due): boolean {
+  return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
+}
