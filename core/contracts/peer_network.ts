@@ -24,15 +24,15 @@ export interface PeerListener {
  */
 export interface PeerNetwork {
   /**
-   * Begins to listen. `accept` gets each connection and returns the sink for its bytes, or undefined
-   * to refuse it.
+   * Begins to listen. `accept` gets each connection and returns the sink for its bytes, or
+   * undefined to refuse it.
    *
    * @throws {TransportError} `address-in-use` or `io`, naming the address.
    */
   listen(at: PeerAddress, accept: Accept): Promise<PeerListener>;
   /**
-   * Connects, and hands bytes to the sink that `open` returns. `open` is called exactly once, before
-   * the promise resolves, and only if it does.
+   * Connects, and hands bytes to the sink that `open` returns. `open` is called exactly once,
+   * before the promise resolves, and only if it does.
    *
    * @param timeoutMs how long resolving and connecting may take in all, above 0.
    * @throws {TransportError} `refused`, `unreachable` (a time-out too) or `io`.

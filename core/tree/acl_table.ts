@@ -83,6 +83,11 @@ export class AclTable {
     this.#recentBytes = OPEN_ACL_BYTES;
   }
 
+  /** The ids that have a holder, in the order they were given. */
+  ids(): IterableIterator<number> {
+    return this.#byId.keys();
+  }
+
   /** The list of an id that has a holder. */
   list(id: number): readonly Acl[] {
     return id === OPEN_ACL_ID ? OPEN_ACL : this.#entry(id).acls;

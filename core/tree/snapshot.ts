@@ -24,7 +24,8 @@ export interface SliceSource {
 /**
  * The whole tree, parents before children: for a peer that needs a snapshot. What is created,
  * changed or deleted meanwhile may or may not be in it, and replaying transactions from
- * `tree.lastZxid` at the start puts that right.
+ * `tree.lastZxid` at the start puts that right. The first slice has every access control list in
+ * use at that time, since a peer is told all of them before the first node.
  */
 export function wholeTree(tree: Tree): SliceSource {
   return new WholeTree(tree);
@@ -42,6 +43,7 @@ class WholeTree implements SliceSource, NodeTracker {
   constructor(tree: Tree) {
     this.#tree = tree;
     this.#writer = new SliceWriter(tree);
+    this.#writer.listAllAcls();
     this.#end = tree.indexEnd;
     tree.track(this);
   }
@@ -184,6 +186,11 @@ class SliceWriter {
 
   get isFull(): boolean {
     return this.#nodeCount >= SLICE_NODES_MAX || this.#writer.length >= SLICE_BYTES_MAX;
+  }
+
+  /** Puts every list of the tree into the next slice. */
+  listAllAcls(): void {
+    for (const id of this.#tree.aclTable.ids()) this.#listAcl(id);
   }
 
   add(node: number): void {

@@ -11,18 +11,21 @@
  */
 import { LOGGER } from "../../core/contracts/logger.ts";
 import { METRICS } from "../../core/contracts/metrics.ts";
+import { PEER_NETWORK } from "../../core/contracts/peer_network.ts";
 import { TRANSPORT, type Transport } from "../../core/contracts/transport.ts";
 import type { Plugin } from "../../core/kernel/plugin.ts";
 import { SERVER_OPTIONS } from "../../core/server/options.ts";
 import { BunTcpTransport, isBunWithSockets } from "./bun_tcp.ts";
 import { NodeTcpTransport } from "./node_tcp.ts";
+import { TcpPeerNetwork } from "./peer_network.ts";
 import type { TcpOptions } from "./tcp_options.ts";
 import type { TlsOptions } from "./tls_options.ts";
 import { TlsTransport } from "./tls_transport.ts";
 
 export { BunTcpTransport } from "./bun_tcp.ts";
 export { NodeTcpConnection, NodeTcpTransport } from "./node_tcp.ts";
-export { type Credentials, readCredentials } from "./stores.ts";
+export { TcpPeerNetwork } from "./peer_network.ts";
+export { type Credentials, checkTlsOptions, readCredentials } from "./stores.ts";
 export type { TcpOptions } from "./tcp_options.ts";
 export {
   type StoreOptions,
@@ -60,6 +63,16 @@ export function tlsTransport(options: TlsOptions): Plugin {
         });
       });
     },
+  };
+}
+
+/** Links to the other servers of an ensemble, over plain TCP. */
+export function tcpPeers(): Plugin {
+  return {
+    name: "peers-tcp",
+    provides: [PEER_NETWORK],
+    requires: [],
+    register: (container) => container.provide(PEER_NETWORK, () => new TcpPeerNetwork()),
   };
 }
 
