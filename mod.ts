@@ -26,6 +26,7 @@ import { standalone } from "./plugins/standalone/mod.ts";
 import { consoleLogger, type LogLevel, systemClock, systemEntropy } from "./plugins/system/mod.ts";
 import { MemoryTransport } from "./transports/memory/mod.ts";
 
+export * from "./core/contracts/admin.ts";
 export * from "./core/contracts/auth.ts";
 export * from "./core/contracts/clock.ts";
 export * from "./core/contracts/consensus.ts";
@@ -51,7 +52,7 @@ export type { ServerState, SessionEvent } from "./core/watch/state.ts";
 export type { Acl, Id, Stat } from "./core/wire/records.ts";
 export { SessionId } from "./core/wire/session_id.ts";
 export type { Zxid } from "./core/wire/zxid.ts";
-export { fourLetterWords, prometheusMetrics } from "./plugins/admin/mod.ts";
+export { adminServer, fourLetterWords, prometheusMetrics } from "./plugins/admin/mod.ts";
 export { digestAuth, ipAuth, saslDigestMd5, x509Auth } from "./plugins/auth/mod.ts";
 export { plainMetrics } from "./plugins/metrics/mod.ts";
 export { bucketSessions } from "./plugins/sessions/mod.ts";

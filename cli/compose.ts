@@ -1,5 +1,10 @@
 import type { Plugin } from "../core/kernel/plugin.ts";
-import { fourLetterWords, prometheusMetrics } from "../plugins/admin/mod.ts";
+import {
+  adminServer,
+  fourLetterWords,
+  type Places,
+  prometheusMetrics,
+} from "../plugins/admin/mod.ts";
 import { digestAuth, ipAuth, saslDigestMd5, x509Auth } from "../plugins/auth/mod.ts";
 import { plainMetrics } from "../plugins/metrics/mod.ts";
 import { bucketSessions } from "../plugins/sessions/mod.ts";
@@ -7,15 +12,15 @@ import { standalone } from "../plugins/standalone/mod.ts";
 import type { LogLevel } from "../plugins/system/mod.ts";
 import { systemClock, systemEntropy } from "../plugins/system/mod.ts";
 import { pinoLogger } from "../plugins/system/pino_logger.ts";
-import { memoryStorage } from "../storage/memory/mod.ts";
-import { sqliteStorage } from "../storage/sqlite/mod.ts";
 import {
-  readCredentials,
+  checkTlsOptions,
   type TlsOptions,
   TlsStoreError,
   tcpTransport,
   tlsTransport,
 } from "../transports/tcp/mod.ts";
+import { chooseStorage } from "./choose_storage.ts";
+import type { ConfigOrigin } from "./config/load.ts";
 import { ConfigError, type ServerConfig } from "./config/server_config.ts";
 
 /**
@@ -23,14 +28,23 @@ import { ConfigError, type ServerConfig } from "./config/server_config.ts";
  *
  * @throws {ConfigError} when a plugin refuses its settings.
  */
-export function composePlugins(config: ServerConfig, logLevel: LogLevel): Plugin[] {
+export function composePlugins(
+  config: ServerConfig,
+  logLevel: LogLevel,
+  origin: ConfigOrigin = { text: "", properties: {} },
+): Plugin[] {
+  const places = {
+    dataDir: config.dataDir ?? "",
+    dataLogDir: config.dataLogDir ?? config.dataDir ?? "",
+    clientPortListenBacklog: config.listenBacklog,
+  };
   return [
     systemClock(),
     systemEntropy(),
     pinoLogger({ level: logLevel }),
     plainMetrics(),
     bucketSessions(),
-    config.dataDir === undefined ? memoryStorage() : sqliteStorage({ path: config.dataDir }),
+    chooseStorage(config),
     standalone(),
     ...transports(config),
     ipAuth(),
@@ -39,15 +53,32 @@ export function composePlugins(config: ServerConfig, logLevel: LogLevel): Plugin
     fourLetterWords({
       whitelist: config.fourLetterWords,
       readOnlyModeEnabled: config.readOnlyModeEnabled,
-      dataDir: config.dataDir ?? "",
-      clientPortListenBacklog: config.listenBacklog,
+      ...places,
     }),
     ...(config.metrics.enabled ? [metrics(config)] : []),
+    ...(isAdminOn(config) ? [admin(config, places, origin)] : []),
   ];
 }
 
 function metrics({ host, metrics: { port, processMetrics, ...own } }: ServerConfig): Plugin {
   return prometheusMetrics({ host: own.host ?? host ?? "0.0.0.0", port, processMetrics });
+}
+
+function isAdminOn({ admin: { enabled, port } }: ServerConfig): boolean {
+  return enabled ?? port !== undefined;
+}
+
+function admin(config: ServerConfig, places: Places, origin: ConfigOrigin): Plugin {
+  const { commandUrl, idleTimeoutMs, host, port = 8080 } = config.admin;
+  return adminServer({
+    host: host ?? config.host ?? "0.0.0.0",
+    port,
+    commandUrl,
+    idleTimeoutMs,
+    ...places,
+    initialConfiguration: origin.text,
+    properties: origin.properties,
+  });
 }
 
 function sasl({ sasl: { file, users, superUsers, superPassword } }: ServerConfig): Plugin[] {
@@ -103,7 +134,7 @@ function tlsOptions({ tls }: ServerConfig): TlsOptions {
     reloadCheckMs: tls.reloads ? RELOAD_CHECK_MS : undefined,
   };
   try {
-    readCredentials(options);
+    checkTlsOptions(options);
   } catch (cause) {
     if (!(cause instanceof TlsStoreError)) throw cause;
     throw new ConfigError([`ssl.${cause.message}`], { cause });

@@ -1,9 +1,11 @@
 import { type Command, Option } from "commander";
 import { StorageError } from "../core/contracts/storage.ts";
 import { TransportError } from "../core/contracts/transport.ts";
-import { createServer, type Server } from "../mod.ts";
+import { createServer, type Plugin, type Server } from "../mod.ts";
 import type { LogLevel } from "../plugins/system/mod.ts";
+import { storageNotice } from "./choose_storage.ts";
 import { composePlugins } from "./compose.ts";
+import { containerLogLevel } from "./config/container_env.ts";
 import { loadConfig } from "./config/load.ts";
 import type { Setting } from "./config/properties.ts";
 import { ConfigError, type ServerConfig } from "./config/server_config.ts";
@@ -15,7 +17,8 @@ interface ServeFlags {
   readonly dataDir?: string;
   readonly memory?: true;
   readonly metricsPort?: string;
-  readonly logLevel: LogLevel;
+  readonly adminPort?: string;
+  readonly logLevel?: LogLevel;
   readonly D: readonly string[];
 }
 
@@ -30,10 +33,12 @@ export function addServeCommand(program: Command, done: (exitCode: number) => vo
     .option("--data-dir <folder>", "folder of the database (dataDir)")
     .option("--memory", "keep nothing on disk")
     .option("--metrics-port <port>", "open /metrics for Prometheus (metricsProvider.httpPort)")
+    .option("--admin-port <port>", "answer admin commands by HTTP (admin.serverPort)")
     .addOption(
-      new Option("--log-level <level>", "least level of the messages on standard error")
-        .choices(["debug", "info", "warn", "error", "silent"])
-        .default("info"),
+      new Option(
+        "--log-level <level>",
+        "least level of the messages on standard error (info)",
+      ).choices(["debug", "info", "warn", "error", "silent"]),
     )
     .addOption(
       new Option("-D <name=value>", "set a property as for Java: -Dzookeeper.maxCnxns=100")
@@ -47,15 +52,15 @@ export function addServeCommand(program: Command, done: (exitCode: number) => vo
 }
 
 const HELP = `
-Without anything: SQLite in ./zookit-data, 127.0.0.1:2181. Later sources win: zoo.cfg, then
-SERVER_JVMFLAGS and JVMFLAGS, then -D, then the other flags. See: zookit keys.
+Without anything: SQLite in ./zookit-data, 127.0.0.1:2181. Later sources win: zoo.cfg or, without
+one, ZOO_*; then SERVER_JVMFLAGS and JVMFLAGS, then -D, then the other flags. See: zookit keys.
 
 Exit codes: 0 stopped by a signal; 1 unexpected failure; 2 wrong usage or configuration;
 3 data directory or disk; 4 address in use or not available.`;
 
 async function serve(file: string | undefined, flags: ServeFlags): Promise<number> {
   try {
-    const { config, warnings } = loadConfig({
+    const { config, warnings, origin } = loadConfig({
       file,
       env: process.env,
       definitions: flags.D,
@@ -64,8 +69,10 @@ async function serve(file: string | undefined, flags: ServeFlags): Promise<numbe
     });
     if (flags.memory === true) config.dataDir = undefined;
     if (flags.metricsPort !== undefined) config.metrics.enabled = true;
+    if (flags.adminPort !== undefined) config.admin.enabled = true;
     for (const warning of warnings) console.error(`zookit: warning: ${warning}`);
-    return await run(config, flags.logLevel);
+    const logLevel = flags.logLevel ?? containerLogLevel(process.env) ?? "info";
+    return await run(config, composePlugins(config, logLevel, origin));
   } catch (error) {
     return explain(error);
   }
@@ -77,14 +84,17 @@ function settingsOf(flags: ServeFlags): Setting[] {
     ["clientPortAddress", flags.host, "--host"],
     ["dataDir", flags.dataDir, "--data-dir"],
     ["metricsProvider.httpPort", flags.metricsPort, "--metrics-port"],
+    ["admin.serverPort", flags.adminPort, "--admin-port"],
   ];
   return given.flatMap(([key, value, source]) => {
     return value === undefined ? [] : [{ key, value, source }];
   });
 }
 
-async function run(config: ServerConfig, logLevel: LogLevel): Promise<number> {
-  const server = createServer({ plugins: composePlugins(config, logLevel), ...config.options });
+async function run(config: ServerConfig, plugins: readonly Plugin[]): Promise<number> {
+  const notice = storageNotice(config);
+  if (notice !== undefined) console.error(`zookit: ${notice}`);
+  const server = createServer({ plugins, ...config.options });
   const signals = new StopSignals(server);
   try {
     await server.start();

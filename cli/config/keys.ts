@@ -1,4 +1,5 @@
 import { type ConfigKey, key } from "./config_key.ts";
+import { ADMIN } from "./operator_keys.ts";
 import type { ServerConfig } from "./server_config.ts";
 import { TLS } from "./tls_keys.ts";
 import { FLAG, LIST, oneOf, TEXT, whole, YES_NO } from "./values.ts";
@@ -26,6 +27,10 @@ const PLACES: readonly ConfigKey[] = [
   key("dataDir", TEXT, (config, value) => (config.dataDir = value), {
     help: "folder of the database; made when it is not there",
     fallback: "./zookit-data",
+  }),
+  key("dataLogDir", TEXT, (config, value) => (config.dataLogDir = value), {
+    help: "folder of the log, where Apache ZooKeeper's files are used; SQLite's stay together",
+    fallback: "as dataDir",
   }),
 ];
 
@@ -250,4 +255,5 @@ export const CONFIG_KEYS: readonly {
   { topic: "SASL", keys: SASL },
   { topic: "TLS", keys: TLS },
   { topic: "Metrics", keys: METRICS },
+  { topic: "Admin HTTP server", keys: ADMIN },
 ];

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { resolveOptions } from "../../core/server/options.ts";
+import { containerFile, containerSettings, type Environment } from "./container_env.ts";
 import { JaasError, readJaasUsers } from "./jaas.ts";
 import { CONFIG_KEYS } from "./keys.ts";
 import { nearest } from "./nearest.ts";
@@ -10,10 +11,10 @@ import { ServerLines } from "./server_lines.ts";
 
 /** Where settings come from; a later line wins over an earlier one. */
 export interface ConfigSources {
-  /** Path of a `zoo.cfg`. */
+  /** Path of a `zoo.cfg`; if there is none, the variables of the official container image. */
   readonly file?: string | undefined;
-  /** `SERVER_JVMFLAGS` and `JVMFLAGS` are read. */
-  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** `ZOO_*`, then `SERVER_JVMFLAGS` and `JVMFLAGS` are read. */
+  readonly env?: Environment;
   /** The `name=value` of each `-D`. */
   readonly definitions?: readonly string[];
   /**
@@ -29,6 +30,15 @@ export interface ConfigSources {
 export interface LoadedConfig {
   readonly config: ServerConfig;
   readonly warnings: readonly string[];
+  readonly origin: ConfigOrigin;
+}
+
+/** Where a configuration comes from, for operators to read; passwords are taken out. */
+export interface ConfigOrigin {
+  /** Text of the file; empty without one. */
+  readonly text: string;
+  /** Every setting, under the name of its Java property. */
+  readonly properties: Readonly<Record<string, string>>;
 }
 
 const KEYS = new Map(CONFIG_KEYS.flatMap(({ keys }) => keys).map((key) => [key.name, key]));
@@ -47,24 +57,27 @@ const NAMES = [
  * was written, and what would be right.
  */
 export function loadConfig(sources: ConfigSources): LoadedConfig {
-  const config = defaultConfig();
-  // As Apache: whoever writes a zoo.cfg means a server that others can reach.
-  if (sources.file !== undefined) config.host = config.tls.host = undefined;
-  const reader = new Reader(config, sources.needsDataDir ?? sources.file !== undefined);
-  for (const setting of readFile(sources.file)) reader.takeFileSetting(setting);
   const { env = {}, definitions = [], flags = [] } = sources;
+  const config = defaultConfig();
+  const file = sources.file ?? containerFile(env);
+  const text = readFile(file);
+  const settings = file === undefined ? containerSettings(env) : parseProperties(text, file);
+  // As Apache: whoever writes a zoo.cfg means a server that others can reach.
+  if (file !== undefined || settings.length > 0) config.host = config.tls.host = undefined;
+  const reader = new Reader(config, sources.needsDataDir ?? file !== undefined);
+  for (const setting of settings) reader.takeFileSetting(setting);
   for (const name of ["SERVER_JVMFLAGS", "JVMFLAGS"]) {
     for (const setting of parseJvmFlags(env[name] ?? "", name)) reader.takeProperty(setting);
   }
   for (const text of definitions) reader.takeProperty(parseDefinition(text, "command line"));
   for (const setting of flags) reader.takeFileSetting(setting);
-  return reader.finish();
+  return reader.finish(text);
 }
 
-function readFile(file: string | undefined): Setting[] {
-  if (file === undefined) return [];
+function readFile(file: string | undefined): string {
+  if (file === undefined) return "";
   try {
-    return parseProperties(readFileSync(file, "utf8"), file);
+    return readFileSync(file, "utf8");
   } catch (cause) {
     const { code = "unknown error" } = cause as { readonly code?: string };
     throw new ConfigError([`cannot read ${file}: ${code}; give the path of a zoo.cfg, or none`], {
@@ -80,6 +93,7 @@ class Reader {
   readonly #unknown: string[] = [];
   readonly #honoured = new Set<string>();
   readonly #serverLines = new ServerLines();
+  readonly #properties = new Map<string, string>();
   readonly #notApplicable = new Map<string, Set<string>>();
 
   constructor(config: ServerConfig, needsDataDir: boolean) {
@@ -99,7 +113,8 @@ class Reader {
     else this.#ignore("for a Java machine", key);
   }
 
-  finish(): LoadedConfig {
+  /** @param text what the file says. */
+  finish(text: string): LoadedConfig {
     const config = this.#config;
     const isPortSet = this.#honoured.has("clientPort");
     this.#findings.push(...this.#serverLines.finish(config, isPortSet));
@@ -130,7 +145,8 @@ class Reader {
     }
     if (this.#findings.length === 0) this.#checkTogether();
     if (this.#findings.length > 0) throw new ConfigError(this.#findings);
-    return { config, warnings };
+    const properties = Object.fromEntries(this.#properties);
+    return { config, warnings, origin: { text: hideSecrets(text), properties } };
   }
 
   #takeSasl(): void {
@@ -162,6 +178,7 @@ class Reader {
 
   #take(setting: Setting, name: string): void {
     const { key: written, value, source } = setting;
+    this.#properties.set(PREFIX + name, SECRET.test(name) ? HIDDEN : value);
     const key = KEYS.get(name) ?? KEYS.get(name.replace(/\.[^.]+$/, ".n"));
     if (key !== undefined) {
       this.#honoured.add(name);
@@ -191,4 +208,12 @@ class Reader {
     if (keys === undefined) this.#notApplicable.set(reason, new Set([key]));
     else keys.add(key);
   }
+}
+
+const SECRET = /password$|digest$/i;
+const HIDDEN = "(hidden)";
+
+/** The text of a `zoo.cfg` with what nobody should read taken out. */
+function hideSecrets(text: string): string {
+  return text.replace(/^(\s*[^#!\s=:]*(?:password|digest)\s*[=:\s]).*$/gim, `$1${HIDDEN}`);
 }

@@ -1,3 +1,4 @@
+import { CONTAINER_VARIABLES } from "./container_env.ts";
 import { CONFIG_KEYS } from "./keys.ts";
 import { NOT_APPLICABLE, type OtherKeys, REFUSED } from "./other_keys.ts";
 
@@ -11,6 +12,21 @@ ${CONFIG_KEYS.map(topicSection).join("")}
 A server names the ones it was given in one warning and goes on.
 
 ${otherTable(NOT_APPLICABLE)}
+## Container image
+
+The variables of Apache ZooKeeper's official container image mean here what they mean there: they
+stand for the lines of a \`zoo.cfg\`, and count where none is given. As in the image, \`zoo.cfg\` in
+the folder \`ZOO_CONF_DIR\` is such a file, and with any of them the server listens on all
+addresses.
+
+| variable | means |
+|---|---|
+${CONTAINER_VARIABLES.map(([name, key]) => `| \`${name}\` | \`${key}\` |\n`).join("")}\
+| \`ZOO_SERVERS\` | \`server.N=…\` lines, parted by blanks |
+| \`ZOO_CFG_EXTRA\` | any other lines, parted by blanks |
+| \`ZOO_LOG4J_PROP\` | its first word is the level of messages: \`DEBUG,CONSOLE\` |
+| \`ZOO_MY_ID\` | nothing yet: a server that stands alone has no number |
+
 ## Keys that are refused
 
 A single \`server.N\` line describes a server that stands alone, and may name its client port as in
@@ -26,7 +42,8 @@ This page is made by \`zookit keys\` from the tables that the command reads; a t
 \`zookit serve\` needs no configuration: it then keeps its data in \`./zookit-data\` and listens on
 127.0.0.1:2181. Settings come from four places; where two disagree, the later one wins:
 
-1. a \`zoo.cfg\`, given as the argument, in Java's properties syntax;
+1. a \`zoo.cfg\`, given as the argument, in Java's properties syntax; without one, the \`ZOO_*\`
+   variables of the environment ([below](#container-image));
 2. \`-Dname=value\` in the environment variables \`SERVER_JVMFLAGS\`, then \`JVMFLAGS\`;
 3. \`-Dname=value\` on the command line;
 4. the command's own flags (\`zookit help serve\`).

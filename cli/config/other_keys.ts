@@ -50,7 +50,7 @@ export const NOT_APPLICABLE: readonly OtherKeys[] = [
     names: ["authProvider.*", "serverCnxnFactory", "DataTree.*"],
   },
   {
-    reason: "no admin HTTP server yet",
+    reason: "the admin HTTP server has no such setting, and there is no JMX",
     names: ["admin.*", "jmx.*"],
   },
   {
@@ -60,7 +60,6 @@ export const NOT_APPLICABLE: readonly OtherKeys[] = [
   {
     reason: "the log and the tree are SQLite databases of their own making",
     names: [
-      "dataLogDir",
       "autopurge.*",
       "preAllocSize",
       "snapSizeLimitInKb",

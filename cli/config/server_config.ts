@@ -8,6 +8,9 @@ export interface StoreConfig {
   type?: "PEM" | "PKCS12" | "JKS";
 }
 
+/** A version of TLS. */
+export type TlsVersion = "TLSv1.2" | "TLSv1.3";
+
 /** TLS for clients. */
 export interface TlsConfig {
   /** Undefined where there is no port for TLS alone. */
@@ -29,6 +32,17 @@ export interface TlsConfig {
 export interface ServerConfig {
   /** Address that clients connect to; undefined is every address. */
   host: string | undefined;
+/** The admin HTTP server. */
+export interface AdminConfig {
+  /** Undefined when nothing is said about it: it is on where a port is given. */
+  enabled: boolean | undefined;
+  /** Undefined is the address that clients connect to. */
+  host: string | undefined;
+  port: number | undefined;
+  commandUrl: string;
+  idleTimeoutMs: number;
+}
+
   /** Port that clients connect to; 0 lets the system choose. */
   port: number;
   /** False where clients come by TLS only. */
@@ -42,6 +56,8 @@ export interface ServerConfig {
   options: { -readonly [Key in keyof ServerOptions]?: ServerOptions[Key] };
   /** Four-letter words that are answered. */
   fourLetterWords: readonly string[];
+  /** Folder of the log, where Apache's files are used; undefined is {@link dataDir}. */
+  dataLogDir: string | undefined;
   readOnlyModeEnabled: boolean;
   digest: { enabled: boolean; superDigest: string | undefined; algorithm: string };
   /** SASL is spoken when there are users or a password of `super`. */
@@ -64,6 +80,7 @@ export interface ServerConfig {
 
 /** What applies where nothing is said. */
 export function defaultConfig(): ServerConfig {
+  readonly admin: AdminConfig;
   return {
     host: "127.0.0.1",
     port: 2181,
@@ -87,6 +104,7 @@ export function defaultConfig(): ServerConfig {
     digest: { enabled: true, superDigest: undefined, algorithm: "SHA1" },
     sasl: {
       file: undefined,
+    dataLogDir: undefined,
       section: "Server",
       users: {},
       superUsers: new Map(),
@@ -101,6 +119,13 @@ export function defaultConfig(): ServerConfig {
 /** A configuration that cannot be served; each finding is a line that says what would be right. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
+    admin: {
+      enabled: undefined,
+      host: undefined,
+      port: undefined,
+      commandUrl: "/commands",
+      idleTimeoutMs: 30_000,
+    },
   readonly findings: readonly string[];
 
   constructor(findings: readonly string[], options?: ErrorOptions) {

@@ -1,3 +1,4 @@
+import type { Id } from "../wire/records.ts";
 import type { SessionId } from "../wire/session_id.ts";
 import type { Zxid } from "../wire/zxid.ts";
 import type { ConsensusStatus } from "./consensus.ts";
@@ -148,6 +149,10 @@ export interface ServerInspection {
   dataWatches(): readonly SessionPaths[];
   /** Tree digests noted on the way, at most 1,024, in ascending order; none when they are off. */
   digests(): readonly { readonly zxid: Zxid; readonly digest: bigint }[];
+  /** The checkpoint or other whole copy of the tree begun last; undefined before the first. */
+  readonly lastCheckpoint: { readonly zxid: Zxid; readonly wallMs: number } | undefined;
+  /** Whether somebody with these identities has every permission on `/`. */
+  mayAdminister(ids: readonly Id[]): boolean;
   /** Sets what {@link connections} counts to 0 (`crst`). */
   resetConnectionStats(): void;
   /** Sets latencies, packet counts and sizes to 0, and the `Metrics` too (`srst`). */

@@ -1,3 +1,4 @@
+import { ADMIN_COMMAND } from "../contracts/admin.ts";
 import { AUTH_PROVIDER } from "../contracts/auth.ts";
 import { type Cancel, CLOCK, type Clock } from "../contracts/clock.ts";
 import { CONSENSUS } from "../contracts/consensus.ts";
@@ -25,6 +26,7 @@ const MANY: ReadonlySet<Token<unknown>> = new Set<Token<unknown>>([
   AUTH_PROVIDER,
   FIRST_BYTES,
   SERVICE,
+  ADMIN_COMMAND,
 ]);
 
 /** Contracts that no server can do without. */

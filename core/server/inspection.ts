@@ -12,7 +12,9 @@ import type {
 import type { Metrics } from "../contracts/metrics.ts";
 import type { SessionTracker } from "../contracts/sessions.ts";
 import type { Peer, Transport } from "../contracts/transport.ts";
-import { NO_NODE } from "../tree/tree.ts";
+import { NO_NODE, ROOT } from "../tree/tree.ts";
+import { PERMS } from "../wire/opcodes.ts";
+import type { Id } from "../wire/records.ts";
 import type { SessionId } from "../wire/session_id.ts";
 import type { Zxid } from "../wire/zxid.ts";
 import type { ClientServer } from "./client_server.ts";
@@ -167,6 +169,16 @@ export class Inspection implements ServerInspection {
 
   digests(): readonly { readonly zxid: Zxid; readonly digest: bigint }[] {
     return this.#server.replica.digests;
+  }
+
+  get lastCheckpoint(): ServerInspection["lastCheckpoint"] {
+    return this.#server.replica.lastCheckpoint;
+  }
+
+  mayAdminister(ids: readonly Id[]): boolean {
+    const { tree, permissions } = this.#server;
+    const acls = tree.acls(tree.aclId(ROOT));
+    return Object.values(PERMS).every((perm) => permissions.allows(acls, perm, ids));
   }
 
   resetConnectionStats(): void {

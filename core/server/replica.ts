@@ -36,6 +36,8 @@ export class ServerReplica implements Replica {
   turnMs = 0;
   /** Tree digests noted on the way, oldest first. */
   readonly digests: { readonly zxid: Zxid; readonly digest: bigint }[] = [];
+  /** What {@link changes} was asked for last. */
+  lastCheckpoint: { readonly zxid: Zxid; readonly wallMs: number } | undefined;
   readonly #server: ClientServer;
   readonly #parts: ReplicaParts;
   #effects: Effects;
@@ -126,6 +128,8 @@ export class ServerReplica implements Replica {
   }
 
   changes(whole: boolean): SliceSource {
+    const wallMs = this.#server.clock.wallTime();
+    this.lastCheckpoint = { zxid: this.tree.lastZxid, wallMs };
     const source = whole ? wholeTree(this.tree) : this.#tracker.take();
     return { zxid: this.tree.lastZxid, next: (): SliceOrEnd => source.next() };
   }

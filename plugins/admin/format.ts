@@ -36,16 +36,26 @@ const OPERATION_NAMES = new Map<number, string>([
   [OPCODES.closeSession, "CLOS"],
 ]);
 
+/** The name of a request's type, as `cons` shows it; `NA` for none and for those without one. */
+export function operationName(opcode: number | undefined): string {
+  return (opcode === undefined ? undefined : OPERATION_NAMES.get(opcode)) ?? "NA";
+}
+
 /** A fraction as Java prints a double of up to four decimals: `0.0`, `2.25`. */
 export function formatFraction(value: number): string {
   const rounded = Math.round(value * 10_000) / 10_000;
   return Number.isInteger(rounded) ? `${rounded}.0` : String(rounded);
 }
 
-/** `/127.0.0.1:50222`; an IPv6 address stands in brackets. */
-export function formatPeer(peer: Peer): string {
+/** `127.0.0.1:50222`; an IPv6 address stands in brackets. */
+export function formatAddress(peer: Peer): string {
   const address = peer.address.includes(":") ? `[${peer.address}]` : peer.address;
-  return `/${address}:${peer.port}`;
+  return `${address}:${peer.port}`;
+}
+
+/** As {@link formatAddress}, with the stroke that Java puts before an address. */
+export function formatPeer(peer: Peer): string {
+  return `/${formatAddress(peer)}`;
 }
 
 /** What this server says it is: its role, or `read-only` while it lacks a quorum. */
@@ -63,10 +73,9 @@ export function formatConnectionFully(stats: ConnectionStats): string {
   const { session } = stats;
   if (session === undefined) return formatConnection(stats);
   const { latency, lastCxid, lastOpcode } = session;
-  const operation = lastOpcode === undefined ? undefined : OPERATION_NAMES.get(lastOpcode);
   const fields = [
     `sid=${session.id}`,
-    `lop=${operation ?? "NA"}`,
+    `lop=${operationName(lastOpcode)}`,
     `est=${stats.establishedMs}`,
     `to=${session.timeoutMs}`,
     ...(lastCxid === undefined ? [] : [`lcxid=0x${lastCxid.toString(16)}`]),

@@ -4,6 +4,7 @@ import { METRICS, type Metrics } from "../../core/contracts/metrics.ts";
 import type { ByteSink, Connection, FirstBytes } from "../../core/contracts/transport.ts";
 import { FIRST_BYTES } from "../../core/contracts/transport.ts";
 import type { Plugin } from "../../core/kernel/plugin.ts";
+import { type TraceMask, traceMaskOf } from "./trace_mask.ts";
 import { lines, type Places, PROCESS_WORDS, SERVING_WORDS, type Word } from "./words.ts";
 
 /** Settings of the four-letter words. */
@@ -36,8 +37,7 @@ export class FourLetterWords implements FirstBytes {
   readonly #asked: { server: ServerInspection; metrics: Metrics; places: Places };
   readonly #logger: Logger;
   readonly #enabled: ReadonlySet<string>;
-  // Kept for tools that set it: nothing here is traced by it. 306 is Apache's.
-  #traceMask = 306n;
+  readonly #trace: TraceMask;
 
   constructor(
     server: ServerInspection,
@@ -49,6 +49,7 @@ export class FourLetterWords implements FirstBytes {
     const places = { dataDir, dataLogDir, clientPortListenBacklog };
     this.#asked = { server, metrics, places };
     this.#logger = logger;
+    this.#trace = traceMaskOf(server);
     const { whitelist = [] } = options;
     this.#enabled = new Set([
       "srvr",
@@ -66,7 +67,7 @@ export class FourLetterWords implements FirstBytes {
       return IGNORE;
     }
     if (name === SET_TRACE_MASK) return this.#takeTraceMask(connection);
-    if (name === GET_TRACE_MASK) finish(connection, String(this.#traceMask));
+    if (name === GET_TRACE_MASK) finish(connection, String(this.#trace.mask));
     else this.#answer(name, connection);
     return IGNORE;
   }
@@ -102,8 +103,8 @@ export class FourLetterWords implements FirstBytes {
         bytes.set(part, have);
         have += part.byteLength;
         if (have < TRACE_MASK_BYTES) return;
-        this.#traceMask = new DataView(bytes.buffer).getBigInt64(0);
-        finish(connection, String(this.#traceMask));
+        this.#trace.mask = new DataView(bytes.buffer).getBigInt64(0);
+        finish(connection, String(this.#trace.mask));
       },
       ended: () => connection.end(),
     };

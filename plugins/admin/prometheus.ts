@@ -1,13 +1,15 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { INSPECTION, type ServerInspection } from "../../core/contracts/inspection.ts";
 import { LOGGER, type Logger } from "../../core/contracts/logger.ts";
 import { METRICS, type Metrics } from "../../core/contracts/metrics.ts";
 import { SERVICE, type Service } from "../../core/contracts/service.ts";
-import { TransportError } from "../../core/contracts/transport.ts";
 import type { Plugin } from "../../core/kernel/plugin.ts";
 import { EXPOSITION_TYPE, exposition } from "./exposition.ts";
+import { HttpPort } from "./http_port.ts";
+
+/** Time after which a connection that says nothing is closed, ms. */
+const IDLE_MS_MAX = 30_000;
 
 /** Where `/metrics` listens. */
 export interface PrometheusOptions {
@@ -26,7 +28,7 @@ export class PrometheusService implements Service {
   readonly #metrics: Metrics;
   readonly #logger: Logger;
   readonly #options: Required<PrometheusOptions>;
-  readonly #server: Server;
+  readonly #port: HttpPort;
 
   constructor(
     inspection: ServerInspection,
@@ -38,37 +40,24 @@ export class PrometheusService implements Service {
     this.#metrics = metrics;
     this.#logger = logger;
     this.#options = { host: "127.0.0.1", port: 7000, processMetrics: true, ...options };
-    this.#server = createServer((request, response) => {
-      void this.#serve(request, response).catch((error: unknown) => {
-        this.#logger.error("reading metrics failed", { error });
-        response.writeHead(500).end("reading metrics failed, see the server's log\n");
-      });
-    });
+    const { host, port } = this.#options;
+    const place = { name: "metrics", host, port, idleTimeoutMs: IDLE_MS_MAX };
+    this.#port = new HttpPort(place, logger, (request, response) => this.#serve(request, response));
   }
 
   /** The port it listens on; 0 before {@link start}. */
   get port(): number {
-    return (this.#server.address() as AddressInfo | null)?.port ?? 0;
+    return this.#port.port;
   }
 
   /** @throws {TransportError} `address-in-use` or `io`, naming the address. */
   async start(): Promise<void> {
-    const { host, port } = this.#options;
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once("error", (cause: Error & { readonly code?: string }) => {
-        const kind = cause.code === "EADDRINUSE" ? "address-in-use" : "io";
-        reject(new TransportError(kind, `metrics cannot listen on ${host}:${port}`, { cause }));
-      });
-      this.#server.listen(port, host, resolve);
-    });
-    this.#logger.info(`metrics on http://${host}:${this.port}/metrics`);
+    await this.#port.listen();
+    this.#logger.info(`metrics on http://${this.#options.host}:${this.port}/metrics`);
   }
 
   async stop(): Promise<void> {
-    if (!this.#server.listening) return;
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    this.#server.closeAllConnections();
-    await closed;
+    await this.#port.close();
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -31,6 +31,8 @@ export interface ServerOptions {
   readonly dataDir: string;
   /** 0, or left out, picks a free port, which then stays the same over restarts. */
   readonly port?: number;
+  /** Apache: what its class path begins with. */
+  readonly classPath?: readonly string[];
   /** Lines for `zoo.cfg` on top of the ones every interop server has; later wins. */
   readonly options?: Readonly<Record<string, string>>;
 }
@@ -109,7 +111,7 @@ class ProcessServer implements TestServer {
     if (kind === "apache" && this.#port === 0) this.#port = await freePort();
     const configPath = join(this.#options.dataDir, "zoo.cfg");
     await writeFile(configPath, this.#config());
-    const [command, args] = commandLine(kind, configPath, this.#options.dataDir);
+    const [command, args] = commandLine(kind, configPath, this.#options);
     const from = this.#output.length;
     const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
@@ -185,7 +187,11 @@ class ProcessServer implements TestServer {
   }
 }
 
-function commandLine(kind: ServerKind, configPath: string, dataDir: string): [string, string[]] {
+function commandLine(
+  kind: ServerKind,
+  configPath: string,
+  { dataDir, classPath: first = [] }: ServerOptions,
+): [string, string[]] {
   if (kind === "zookit") {
     return [process.execPath, [ZOOKIT, "serve", configPath, ...PROPERTIES]];
   }
@@ -195,7 +201,7 @@ function commandLine(kind: ServerKind, configPath: string, dataDir: string): [st
   const log = `-Dzookeeper.log.dir=${dataDir}`;
   const heap = ["-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"];
   const main = "org.apache.zookeeper.server.quorum.QuorumPeerMain";
-  const classPath = `/etc/zookeeper/conf:${APACHE_JAR}`;
+  const classPath = [...first, "/etc/zookeeper/conf", APACHE_JAR].join(":");
   return ["java", [...heap, log, ...PROPERTIES, "-cp", classPath, main, configPath]];
 }
 
@@ -220,7 +226,8 @@ export function fourLetters(port: number, word: string): Promise<string> {
   });
 }
 
-function freePort(): Promise<number> {
+/** A port that nobody uses just now. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once("error", reject);

@@ -206,4 +206,22 @@ test("a file that cannot be read is named", () => {
   assert.match(findings.join(), /no-such-folder\/zoo\.cfg: ENOENT/);
 });
 
+test("the origin of settings is kept for operators, without passwords", () => {
+  const { origin } = load("tickTime=10\nssl.keyStore.password = secret\n", {
+    definitions: ["zookeeper.DigestAuthenticationProvider.superDigest=super:secret="],
+  });
+  assert.is(origin.text, "tickTime=10\nssl.keyStore.password =(hidden)\n");
+  assert.equal(origin.properties, {
+    "zookeeper.tickTime": "10",
+    "zookeeper.ssl.keyStore.password": "(hidden)",
+    "zookeeper.DigestAuthenticationProvider.superDigest": "(hidden)",
+  });
+});
+
+test("an admin server that must speak TLS is refused, one that need not is not", () => {
+  const findings = findingsOf(() => load("admin.forceHttps=true\nadmin.needClientAuth=false\n"));
+  assert.equal(findings.length, 1);
+  assert.match(findings[0] ?? "", /admin\.forceHttps=true: the admin server speaks plain HTTP/);
+});
+
 test.run();

@@ -88,6 +88,8 @@ export function sampleInspection(changes: Partial<ServerInspection> = {}): Serve
     watchSummary: () => ({ connections: 1, paths: 2, total: 2 }),
     dataWatches: () => [{ session: SESSION, paths: ["/t/no", "/t"] }],
     digests: () => [{ zxid: 0x80, digest: 2n ** 40n }],
+    lastCheckpoint: { zxid: 0x1_0000_000a, wallMs: 1_795_317_000_999 },
+    mayAdminister: (ids) => ids.some(({ scheme }) => scheme === "super"),
     resetConnectionStats: () => {},
     resetServerStats: () => {},
     ...changes,

@@ -1,0 +1,28 @@
+import { type ConfigKey, key } from "./config_key.ts";
+import { FLAG, TEXT, whole } from "./values.ts";
+
+const INT_MAX = 0x7fff_ffff;
+
+/** Keys of the admin HTTP server. */
+export const ADMIN: readonly ConfigKey[] = [
+  key("admin.enableServer", FLAG, ({ admin }, value) => (admin.enabled = value), {
+    help: "whether commands are answered by HTTP",
+    fallback: "false; true where `admin.serverPort` is set",
+  }),
+  key("admin.serverAddress", TEXT, ({ admin }, value) => (admin.host = value), {
+    help: "address to listen on for them",
+    fallback: "as clientPortAddress",
+  }),
+  key("admin.serverPort", whole(0, 65_535), ({ admin }, value) => (admin.port = value), {
+    help: "port to listen on; 0 lets the system choose one, which the log names",
+    fallback: "8080 where the server is on",
+  }),
+  key("admin.commandURL", TEXT, ({ admin }, value) => (admin.commandUrl = value), {
+    help: "path below which the commands are",
+    fallback: "/commands",
+  }),
+  key("admin.idleTimeout", whole(1, INT_MAX), ({ admin }, value) => (admin.idleTimeoutMs = value), {
+    help: "time after which a silent connection is closed, ms",
+    fallback: "30000",
+  }),
+];

@@ -1,0 +1,76 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Logger } from "../../core/contracts/logger.ts";
+import { TransportError } from "../../core/contracts/transport.ts";
+
+/** Where a port listens. */
+export interface HttpPlace {
+  /** What listens, for messages: `metrics`. */
+  readonly name: string;
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  /** Time after which a connection that says nothing is closed, ms. */
+  readonly idleTimeoutMs: number;
+}
+
+/** Answers one request; what it throws becomes status 500 and a line in the log. */
+export type HttpHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+/** Connections at a time; more are closed at once. */
+const CONNECTIONS_MAX = 100;
+/** Bytes of a request's head; more are answered with 431. */
+const HEAD_BYTES_MAX = 16 * 1024;
+/** Time for the head of a request to arrive, ms. */
+const HEAD_MS_MAX = 10_000;
+
+/** A port for HTTP whose every bound is set, so that strangers cost little. */
+export class HttpPort {
+  readonly #place: HttpPlace;
+  readonly #server: Server;
+
+  constructor(place: HttpPlace, logger: Logger, handler: HttpHandler) {
+    this.#place = place;
+    const settings = {
+      maxHeaderSize: HEAD_BYTES_MAX,
+      headersTimeout: HEAD_MS_MAX,
+      requestTimeout: 0, // A body may be a large snapshot; silence ends it all the same.
+      keepAliveTimeout: place.idleTimeoutMs,
+    };
+    this.#server = createServer(settings, (request, response) => {
+      // The other side may go at any moment, which is its own affair.
+      response.on("error", () => response.destroy());
+      void handler(request, response).catch((error: unknown) => {
+        logger.error(`${place.name}: a request failed`, { error });
+        if (response.headersSent) response.destroy();
+        else response.writeHead(500).end("the request failed, see the server's log\n");
+      });
+    });
+    this.#server.maxConnections = CONNECTIONS_MAX;
+    this.#server.timeout = place.idleTimeoutMs;
+  }
+
+  /** The port it listens on; 0 before {@link listen} and after {@link close}. */
+  get port(): number {
+    return (this.#server.address() as AddressInfo | null)?.port ?? 0;
+  }
+
+  /** @throws {TransportError} `address-in-use` or `io`, naming the address. */
+  async listen(): Promise<void> {
+    const { name, host, port } = this.#place;
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once("error", (cause: Error & { readonly code?: string }) => {
+        const kind = cause.code === "EADDRINUSE" ? "address-in-use" : "io";
+        reject(new TransportError(kind, `${name} cannot listen on ${host}:${port}`, { cause }));
+      });
+      this.#server.listen(port, host, resolve);
+    });
+  }
+
+  async close(): Promise<void> {
+    if (!this.#server.listening) return;
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeAllConnections();
+    await closed;
+  }
+}
