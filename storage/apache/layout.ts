@@ -1,5 +1,5 @@
 import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { StorageError } from "../../core/contracts/storage.ts";
 import { formatZxid, type Zxid } from "../../core/wire/zxid.ts";
 
@@ -42,7 +42,15 @@ export class Layout {
   }
 
   async make(): Promise<void> {
-    for (const folder of this.folders) await mkdir(folder, { recursive: true, mode: 0o700 });
+    for (const folder of this.folders) {
+      const made = await mkdir(folder, { recursive: true, mode: 0o700 });
+      if (made === undefined) continue;
+      // The names of all that were made must survive a power cut.
+      const top = resolve(made);
+      for (let at = resolve(folder); at !== dirname(top); at = dirname(at)) {
+        await syncFolder(dirname(at));
+      }
+    }
   }
 
   /** Apache's own check: two folders, but a file of one kind in the folder of the other. */

@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { mkdir, open } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { StorageError } from "../../core/contracts/storage.ts";
 import type { Binding, Connection } from "./connection.ts";
 import type { Disk, LogFile, TreeFile } from "./disk.ts";
@@ -100,12 +100,15 @@ export class SqliteDisk implements Disk {
   }
 
   async #makeDirectory(): Promise<void> {
-    await mkdir(this.#path, { recursive: true, mode: 0o700 });
-    for (const name of [LOCK_FILE, LOG_FILE, TREE_FILE]) await makeFile(join(this.#path, name));
-    // The names themselves must survive, too.
-    const directory = await open(this.#path, "r");
-    await directory.sync();
-    await directory.close();
+    const path = resolve(this.#path);
+    const made = await mkdir(path, { recursive: true, mode: 0o700 });
+    for (const name of [LOCK_FILE, LOG_FILE, TREE_FILE]) await makeFile(join(path, name));
+    // The names themselves must survive, too, and those of directories made on the way.
+    const top = made === undefined ? path : dirname(resolve(made));
+    for (let at = path; ; at = dirname(at)) {
+      await syncDirectory(at);
+      if (at === top) return;
+    }
   }
 
   /** An open transaction on a file of its own: it ends with the process, however that ends. */
@@ -143,6 +146,15 @@ async function checkFile(connection: Connection, name: string): Promise<string[]
   const rows = await connection.all("PRAGMA quick_check", []);
   const lines = rows.map((row) => String(row["quick_check"]));
   return lines.filter((line) => line !== "ok").map((line) => `${name}: ${line}`);
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
 }
 
 /** For its owner only; SQLite gives the files beside it the same mode. */

@@ -5,33 +5,54 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const COMMAND = fileURLToPath(new URL("../../bin/zookit.js", import.meta.url));
+const APACHE_MAIN = fileURLToPath(new URL("apache_main.ts", import.meta.url));
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const READY_MS_MAX = 60_000;
 
-/** `zookit serve zoo.cfg` on SQLite in `folder`. */
+/** What the data is kept in. */
+export type StorageKind = "sqlite" | "apache";
+
+/** `zookit serve zoo.cfg`, or the same on Apache's files. */
 export class ServerProcess {
+  /** The data is in `disk/data` of it. */
   readonly #folder: string;
+  readonly #storage: StorageKind;
   #child: ChildProcess | undefined;
-  #exit: Promise<unknown> = Promise.resolve();
-  #errors = "";
+  #exit: Promise<unknown[]> = Promise.resolve([]);
+  /** What the present or last process wrote to standard error. */
+  errors = "";
   /** The same over restarts; 0 before the first start. */
   port = 0;
   /** Time from start to ready line at the last {@link start}, ms. */
   startMs = 1_000;
+  /** Environment of the next start. */
+  env: Readonly<Record<string, string>> = {};
 
-  constructor(folder: string) {
+  constructor(folder: string, storage: StorageKind = "sqlite") {
     this.#folder = folder;
+    this.#storage = storage;
+    mkdirSync(this.disk, { recursive: true });
+  }
+
+  /** Folder that the data folder is in. */
+  get disk(): string {
+    return join(this.#folder, "disk");
+  }
+
+  get dataDir(): string {
+    return join(this.disk, "data");
   }
 
   /** Begins to start and returns at once. */
   begin(snapCount: number): void {
     const lines = [
       "tickTime=500",
-      `dataDir=${join(this.#folder, "data")}`,
+      `dataDir=${this.dataDir}`,
       `clientPort=${this.port}`,
       "clientPortAddress=127.0.0.1",
       "maxClientCnxns=0",
@@ -40,19 +61,24 @@ export class ServerProcess {
     ];
     const config = join(this.#folder, "zoo.cfg");
     writeFileSync(config, lines.join("\n"));
-    const child = spawn(process.execPath, [COMMAND, "serve", config], {
-      cwd: this.#folder,
+    const args =
+      this.#storage === "sqlite"
+        ? [COMMAND, "serve", config]
+        : ["--import", "tsx", APACHE_MAIN, config];
+    const child = spawn(process.execPath, args, {
+      cwd: ROOT,
+      env: { ...process.env, ...this.env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child = child;
     this.#exit = once(child, "close");
-    this.#errors = "";
+    this.errors = "";
     child.stderr?.on("data", (chunk) => {
-      this.#errors += chunk;
+      this.errors += chunk;
     });
   }
 
-  /** Starts, and resolves when clients are let in. */
+  /** Starts, and resolves when clients are let in. @throws with what the server said if not. */
   async start(snapCount: number): Promise<void> {
     const began = performance.now();
     this.begin(snapCount);
@@ -63,13 +89,21 @@ export class ServerProcess {
     let output = "";
     while (!output.includes("\n")) {
       const more = await Promise.race([once(stdout, "data"), ended]);
-      if (more === undefined) throw new Error(`the server does not start:\n${this.#errors}`);
+      if (more === undefined) {
+        clearTimeout(limit);
+        throw new Error(`the server does not start:\n${this.errors}`);
+      }
       output += String(more[0]);
     }
     clearTimeout(limit);
     stdout.resume();
     this.port = Number(/:(\d+) /.exec(output)?.[1]);
     this.startMs = performance.now() - began;
+  }
+
+  /** The exit code, once it has ended by itself. */
+  async ended(): Promise<unknown> {
+    return (await this.#exit)[0];
   }
 
   /** SIGKILL, and waits for the end. */

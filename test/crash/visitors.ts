@@ -18,6 +18,7 @@ export class Visitors {
   #visits: Visit[] = [];
   #count = 0;
   #isDown = false;
+  #down = new AbortController();
 
   constructor(hosts: string, folder: string, random: () => number) {
     this.#hosts = hosts;
@@ -28,12 +29,14 @@ export class Visitors {
   /** Comes and goes until the server is killed. */
   async run(): Promise<void> {
     this.#isDown = false;
+    this.#down = new AbortController();
     while (!this.#isDown) await this.#visit();
   }
 
   /** To be called before the server is killed: what is confirmed later proves nothing. */
   serverGoesDown(): void {
     this.#isDown = true;
+    this.#down.abort();
   }
 
   /** Compares the folder with what is known, and leaves the sessions of this round alone. */
@@ -54,7 +57,7 @@ export class Visitors {
   async #visit(): Promise<void> {
     let visit: Visit | undefined;
     try {
-      const limit = AbortSignal.timeout(TIMEOUT_MS);
+      const limit = AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), this.#down.signal]);
       const client = await openClient(this.#hosts, undefined, { timeoutMs: TIMEOUT_MS, limit });
       this.#count += 1;
       visit = { client, path: `${this.folder}/v${this.#count}`, state: "opening" };
