@@ -8,9 +8,6 @@ export interface StoreConfig {
   type?: "PEM" | "PKCS12" | "JKS";
 }
 
-/** A version of TLS. */
-export type TlsVersion = "TLSv1.2" | "TLSv1.3";
-
 /** TLS for clients. */
 export interface TlsConfig {
   /** Undefined where there is no port for TLS alone. */
@@ -28,10 +25,6 @@ export interface TlsConfig {
   superUser: string | undefined;
 }
 
-/** Everything that `zookit serve` needs to know, from whatever source. */
-export interface ServerConfig {
-  /** Address that clients connect to; undefined is every address. */
-  host: string | undefined;
 /** The admin HTTP server. */
 export interface AdminConfig {
   /** Undefined when nothing is said about it: it is on where a port is given. */
@@ -43,6 +36,10 @@ export interface AdminConfig {
   idleTimeoutMs: number;
 }
 
+/** Everything that `zookit serve` needs to know, from whatever source. */
+export interface ServerConfig {
+  /** Address that clients connect to; undefined is every address. */
+  host: string | undefined;
   /** Port that clients connect to; 0 lets the system choose. */
   port: number;
   /** False where clients come by TLS only. */
@@ -52,12 +49,12 @@ export interface AdminConfig {
   listenBacklog: number;
   /** Folder of the database; undefined keeps everything in memory. */
   dataDir: string | undefined;
+  /** Folder of the log, where Apache's files are used; undefined is {@link dataDir}. */
+  dataLogDir: string | undefined;
   /** What the server itself is told; what is missing has its default. */
   options: { -readonly [Key in keyof ServerOptions]?: ServerOptions[Key] };
   /** Four-letter words that are answered. */
   fourLetterWords: readonly string[];
-  /** Folder of the log, where Apache's files are used; undefined is {@link dataDir}. */
-  dataLogDir: string | undefined;
   readOnlyModeEnabled: boolean;
   digest: { enabled: boolean; superDigest: string | undefined; algorithm: string };
   /** SASL is spoken when there are users or a password of `super`. */
@@ -76,11 +73,11 @@ export interface AdminConfig {
   enforceAuth: { enabled: boolean; schemes: readonly string[] };
   /** An address that is not given is that of {@link host}. */
   metrics: { enabled: boolean; host: string | undefined; port: number; processMetrics: boolean };
+  readonly admin: AdminConfig;
 }
 
 /** What applies where nothing is said. */
 export function defaultConfig(): ServerConfig {
-  readonly admin: AdminConfig;
   return {
     host: "127.0.0.1",
     port: 2181,
@@ -98,13 +95,13 @@ export function defaultConfig(): ServerConfig {
     },
     listenBacklog: -1,
     dataDir: "./zookit-data",
+    dataLogDir: undefined,
     options: {},
     fourLetterWords: [],
     readOnlyModeEnabled: false,
     digest: { enabled: true, superDigest: undefined, algorithm: "SHA1" },
     sasl: {
       file: undefined,
-    dataLogDir: undefined,
       section: "Server",
       users: {},
       superUsers: new Map(),
@@ -113,12 +110,6 @@ export function defaultConfig(): ServerConfig {
     },
     enforceAuth: { enabled: false, schemes: [] },
     metrics: { enabled: false, host: undefined, port: 7000, processMetrics: true },
-  };
-}
-
-/** A configuration that cannot be served; each finding is a line that says what would be right. */
-export class ConfigError extends Error {
-  override readonly name = "ConfigError";
     admin: {
       enabled: undefined,
       host: undefined,
@@ -126,6 +117,12 @@ export class ConfigError extends Error {
       commandUrl: "/commands",
       idleTimeoutMs: 30_000,
     },
+  };
+}
+
+/** A configuration that cannot be served; each finding is a line that says what would be right. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
   readonly findings: readonly string[];
 
   constructor(findings: readonly string[], options?: ErrorOptions) {
