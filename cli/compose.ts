@@ -130,7 +130,8 @@ function tlsOptions({ tls }: ServerConfig): TlsOptions {
     trustStore:
       trusted.location === undefined ? undefined : { ...trusted, location: trusted.location },
     clientAuth: tls.clientAuth,
-    versions: tls.versions,
+    versions: tls.versions ?? (tls.protocol === "TLS" ? undefined : [tls.protocol, tls.protocol]),
+    ciphersuites: tls.ciphersuites,
     reloadCheckMs: tls.reloads ? RELOAD_CHECK_MS : undefined,
   };
   try {

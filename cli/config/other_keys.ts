@@ -38,6 +38,14 @@ export const NOT_APPLICABLE: readonly OtherKeys[] = [
     ],
   },
   {
+    reason: "clients check the name of the server, not it theirs",
+    names: ["ssl.hostnameVerification", "ssl.allowReverseDnsLookup"],
+  },
+  {
+    reason: "a handshake has as long as nio.sessionlessCnxnTimeout",
+    names: ["ssl.handshakeDetectionTimeoutMillis"],
+  },
+  {
     reason: "TLS here has no such setting",
     names: ["ssl.*", "sslQuorum*", "portUnification", "fips-mode", "netty.*"],
   },
@@ -114,14 +122,7 @@ export const NOT_APPLICABLE: readonly OtherKeys[] = [
 export const REFUSED: readonly OtherKeys[] = [
   {
     reason: "TLS here cannot be narrowed down so: leave it out",
-    names: [
-      "ssl.protocol",
-      "ssl.ciphersuites",
-      "ssl.crl",
-      "ssl.ocsp",
-      "ssl.clientHostnameVerification",
-      "ssl.context.supplier.class",
-    ],
+    names: ["ssl.crl", "ssl.ocsp", "ssl.clientHostnameVerification", "ssl.context.supplier.class"],
   },
   {
     reason: "ensembles are not supported yet: leave it out to run a single server",

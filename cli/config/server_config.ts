@@ -8,6 +8,9 @@ export interface StoreConfig {
   type?: "PEM" | "PKCS12" | "JKS";
 }
 
+/** A version of TLS. */
+export type TlsVersion = "TLSv1.2" | "TLSv1.3";
+
 /** TLS for clients. */
 export interface TlsConfig {
   /** Undefined where there is no port for TLS alone. */
@@ -19,7 +22,11 @@ export interface TlsConfig {
   readonly keyStore: StoreConfig;
   readonly trustStore: StoreConfig;
   clientAuth: "need" | "want" | "none";
-  versions: readonly ["TLSv1.2" | "TLSv1.3", "TLSv1.2" | "TLSv1.3"];
+  /** The oldest and the newest; {@link protocol} decides where it is undefined. */
+  versions: readonly [TlsVersion, TlsVersion] | undefined;
+  protocol: TlsVersion | "TLS";
+  /** Undefined is the runtime's choice. */
+  ciphersuites: readonly string[] | undefined;
   /** Whether stores that change are read again. */
   reloads: boolean;
   superUser: string | undefined;
@@ -89,7 +96,9 @@ export function defaultConfig(): ServerConfig {
       keyStore: {},
       trustStore: {},
       clientAuth: "need",
-      versions: ["TLSv1.2", "TLSv1.3"],
+      versions: undefined,
+      protocol: "TLS",
+      ciphersuites: undefined,
       reloads: false,
       superUser: undefined,
     },

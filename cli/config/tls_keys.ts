@@ -1,10 +1,10 @@
 import { type ConfigKey, key } from "./config_key.ts";
-import type { StoreConfig, TlsConfig } from "./server_config.ts";
-import { FLAG, oneOf, TEXT, type ValueKind, whole } from "./values.ts";
+import type { StoreConfig, TlsVersion } from "./server_config.ts";
+import { FLAG, LIST, oneOf, TEXT, type ValueKind, whole } from "./values.ts";
 
 const VERSION_NAMES = ["TLSv1.2", "TLSv1.3"] as const;
 /** A range: the two there are follow one another. */
-const VERSIONS: ValueKind<TlsConfig["versions"]> = {
+const VERSIONS: ValueKind<readonly [TlsVersion, TlsVersion]> = {
   schema: TEXT.schema
     .transform((text) => text.split(",").map((name) => name.trim()))
     .refine((names) => names.every((name) => VERSION_NAMES.some((known) => known === name)))
@@ -14,6 +14,15 @@ const VERSIONS: ValueKind<TlsConfig["versions"]> = {
     ]),
   rule: "TLSv1.2, TLSv1.3, or both parted by a comma",
 };
+
+/** One of some words, in capitals or not. */
+function wordOf<T extends string>(...words: readonly [T, ...T[]]): ValueKind<T> {
+  const { schema, rule } = oneOf(...words);
+  const asWritten = (text: string): string => {
+    return words.find((word) => word.toLowerCase() === text.toLowerCase()) ?? text;
+  };
+  return { schema: TEXT.schema.transform(asWritten).pipe(schema), rule };
+}
 
 function store(name: "keyStore" | "trustStore", what: string): readonly ConfigKey[] {
   const text = (field: Exclude<keyof StoreConfig, "type">, help: string): ConfigKey => {
@@ -31,7 +40,7 @@ function store(name: "keyStore" | "trustStore", what: string): readonly ConfigKe
     text("passwordPath", "file whose text opens it"),
     key(
       `ssl.${name}.type`,
-      oneOf("PEM", "PKCS12", "JKS"),
+      wordOf("PEM", "PKCS12", "JKS"),
       ({ tls }, value) => {
         tls[name].type = value;
       },
@@ -58,7 +67,7 @@ export const TLS: readonly ConfigKey[] = [
   ...store("trustStore", "certificates that those of clients must lead to"),
   key(
     "ssl.clientAuth",
-    oneOf("need", "want", "none"),
+    wordOf("need", "want", "none"),
     ({ tls }, value) => {
       tls.clientAuth = value;
     },
@@ -66,7 +75,15 @@ export const TLS: readonly ConfigKey[] = [
   ),
   key("ssl.enabledProtocols", VERSIONS, ({ tls }, value) => (tls.versions = value), {
     help: "versions of TLS that are spoken",
-    fallback: "TLSv1.2,TLSv1.3",
+    fallback: "as ssl.protocol",
+  }),
+  key("ssl.protocol", oneOf("TLS", ...VERSION_NAMES), ({ tls }, value) => (tls.protocol = value), {
+    help: "the one version that is spoken where ssl.enabledProtocols does not say; TLS is both",
+    fallback: "TLS",
+  }),
+  key("ssl.ciphersuites", LIST, ({ tls }, value) => (tls.ciphersuites = value), {
+    help: "suites that may be used, as Java names them; not on Deno; on Bun those of TLSv1.2 alone",
+    fallback: "those of the runtime",
   }),
   key("ssl.authProvider", oneOf("x509"), () => {}, {
     help: "the scheme that makes a certificate an identity",

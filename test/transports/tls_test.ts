@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import { tcpDialer } from "../../client/transports/tcp.ts";
 import { tlsDialer } from "../../client/transports/tls.ts";
 import type { Connection, Peer, Transport } from "../../core/contracts/transport.ts";
-import type { TlsOptions } from "../../transports/tcp/mod.ts";
+import { checkTlsOptions, type TlsOptions } from "../../transports/tcp/mod.ts";
 import { HOST, TlsFixture } from "./tls_fixture.ts";
 
 const fixture = new TlsFixture();
@@ -230,6 +230,85 @@ test("stores that change are read again, and what cannot be read changes nothing
     await told;
     assert.is(await echo.letsIn("stranger"), true);
   });
+});
+
+test("a PKCS12 store that changes is read again, but not with another password", async () => {
+  const { certificates } = fixture;
+  const trust = certificates.path("trust.p12");
+  const write = (authority: string, password: string): void => {
+    const from = ["-in", certificates.path(`${authority}.pem`), "-passout", `pass:${password}`];
+    certificates.openssl([..."pkcs12 -export -nokeys -out".split(" "), trust, ...from]);
+  };
+  const heard = (text: string): Promise<string> => {
+    return new Promise((resolve) => {
+      fixture.heard = () => {
+        if (fixture.said.at(-1)?.startsWith(text) === true) resolve(fixture.said.at(-1) ?? "");
+      };
+    });
+  };
+  write("ca", "secret");
+  const trustStore = { location: trust, password: "secret" };
+  await using({ trustStore, reloadCheckMs: 20 }, async (echo) => {
+    assert.is(await echo.letsIn("client"), true);
+    assert.is(await echo.letsIn("stranger"), false);
+    const refused = heard("certificates not reloaded");
+    write("other", "another");
+    await refused;
+    assert.is(await echo.letsIn("client"), true);
+    assert.is(await echo.letsIn("stranger"), false);
+    const reloaded = heard("certificates reloaded");
+    write("other", "secret");
+    await reloaded;
+    assert.is(await echo.letsIn("client"), false);
+    assert.is(await echo.letsIn("stranger"), true);
+  });
+});
+
+test("ciphersuites holds clients to suites, or the runtime is named that cannot", async () => {
+  const suite = "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384";
+  if ("Deno" in globalThis) {
+    const transport = fixture.transport({ ciphersuites: [suite] });
+    const { message } =
+      (await transport.listen(() => undefined).catch((error: Error) => error)) ?? {};
+    assert.match(message ?? "", "ciphersuites: Deno cannot be held to suites");
+    return;
+  }
+  await using({ ciphersuites: [suite] }, async ({ transport }) => {
+    const dialed = async (ciphers?: string): Promise<string> => {
+      const own = { ...fixture.client("client"), ...(ciphers !== undefined && { ciphers }) };
+      const socket = connectTls({ port: transport.port, host: HOST, ...own } as object);
+      const name = await once(socket, "secureConnect").then(
+        () => socket.getCipher().standardName,
+        () => "refused",
+      );
+      socket.destroy();
+      return name;
+    };
+    assert.is(await dialed(), suite);
+    assert.is(await dialed("ECDHE-ECDSA-AES128-GCM-SHA256"), "refused");
+  });
+});
+
+test("ciphersuites that leave no version, or are not there, are refused", () => {
+  if ("Deno" in globalThis) return;
+  const refusal = (options: Partial<TlsOptions>): string => {
+    try {
+      checkTlsOptions(fixture.options(options));
+      return "";
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  const [old, none] = ["TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", "TLS_RSA_WITH_NOTHING_SHA"];
+  assert.is(refusal({ ciphersuites: [none] }), `ciphersuites: this runtime does not have ${none}`);
+  assert.match(
+    refusal({ ciphersuites: [old], versions: ["TLSv1.3", "TLSv1.3"] }),
+    /^ciphersuites: none is of TLSv1\.3/,
+  );
+  assert.is(refusal({ ciphersuites: [old, "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA"] }), "");
+  const bun = "ciphersuites: Bun cannot be held to suites of TLSv1.3: name none of them";
+  const fresh = refusal({ ciphersuites: ["TLS_AES_128_GCM_SHA256"] });
+  assert.is(fresh, "Bun" in globalThis ? bun : "");
 });
 
 test("tlsDialer refuses a server whose certificate nobody has certified", async () => {

@@ -12,6 +12,9 @@ export const DER_TAGS = {
   objectId: 0x06,
   sequence: 0x30,
   set: 0x31,
+  /** `[0]` with elements inside, and with bytes. */
+  context0: 0xa0,
+  context0Bytes: 0x80,
 } as const;
 
 /**
@@ -46,6 +49,26 @@ export function readDerAll(bytes: Uint8Array): DerElement[] {
     at += element.whole.length;
   }
   return elements;
+}
+
+/**
+ * The element at `index`, which must have `tag`.
+ *
+ * @throws {RangeError} when it is not there or is something else.
+ */
+export function derPart(elements: readonly DerElement[], index: number, tag: number): DerElement {
+  const element = elements[index];
+  if (element?.tag === tag) return element;
+  throw new RangeError(`DER element ${index} has tag ${element?.tag}, not ${tag}`);
+}
+
+/** A number that is not negative and fits into 31 bits. @throws {RangeError} otherwise. */
+export function derInteger({ tag, content }: DerElement): number {
+  let value = 0;
+  for (const byte of content) value = value * 256 + byte;
+  const isFit = tag === DER_TAGS.integer && content.length > 0 && (content[0] ?? 0) < 0x80;
+  if (!isFit || value > 0x7fff_ffff) throw new RangeError("DER number out of bounds");
+  return value;
 }
 
 /** An object identifier in dotted form. */

@@ -1,4 +1,4 @@
-import { DER_TAGS, type DerElement, objectId, readDer, readDerAll } from "./der.ts";
+import { DER_TAGS, type DerElement, derPart, objectId, readDer, readDerAll } from "./der.ts";
 
 /** The attributes that have a name of their own (RFC 2253, 2.3); others are dotted numbers. */
 const NAMES: ReadonlyMap<string, string> = new Map([
@@ -24,12 +24,27 @@ const VERSION_TAG = 0xa0;
  * @throws {RangeError} for bytes that are no certificate.
  */
 export function subjectOf(certificate: Uint8Array): string {
+  return readDerAll(nameIn(certificate, SUBJECT_AT).content).reverse().map(partText).join(",");
+}
+
+/** Subject of a certificate as DER, to compare. @throws {RangeError} as {@link subjectOf}. */
+export function subjectBytesOf(certificate: Uint8Array): Uint8Array {
+  return nameIn(certificate, SUBJECT_AT).whole;
+}
+
+/** Who certified a certificate, as DER, to compare. @throws {RangeError} as {@link subjectOf}. */
+export function issuerOf(certificate: Uint8Array): Uint8Array {
+  return nameIn(certificate, ISSUER_AT).whole;
+}
+
+// After the version, which may be left out: serial number, algorithm, issuer, validity, subject.
+const ISSUER_AT = 2;
+const SUBJECT_AT = 4;
+
+function nameIn(certificate: Uint8Array, at: number): DerElement {
   const [body] = readDerAll(readDer(certificate).content);
   const fields = readDerAll(body?.content ?? NOTHING);
-  // Version (which may be left out), serial number, algorithm, issuer, validity, subject.
-  const subject = fields[fields[0]?.tag === VERSION_TAG ? 5 : 4];
-  if (subject?.tag !== DER_TAGS.sequence) throw new RangeError("a certificate without a subject");
-  return readDerAll(subject.content).reverse().map(partText).join(",");
+  return derPart(fields, fields[0]?.tag === VERSION_TAG ? at + 1 : at, DER_TAGS.sequence);
 }
 
 const NOTHING = new Uint8Array(0);

@@ -4,11 +4,14 @@ import type { TcpOptions } from "./tcp_options.ts";
 export interface StoreOptions {
   /** Path of the file: PEM, PKCS12 or JKS. */
   readonly location: string;
-  /** Opens the store, or its encrypted key; wins over {@link passwordPath}. */
+  /** Opens the store, and its key. */
   readonly password?: string | undefined;
-  /** Path of a file whose text is the password; white space at its ends does not count. */
+  /** Path of a file with the password, and perhaps a line end; wins over {@link password}. */
   readonly passwordPath?: string | undefined;
-  /** Undefined goes by the end of the name: `.pem`, `.p12`, `.pfx`, `.jks`. */
+  /**
+   * Undefined goes by the end of the name: `.pem`, `.p12`, `.jks`. Of the last two either is taken
+   * for the other, as Java does.
+   */
   readonly type?: "PEM" | "PKCS12" | "JKS" | undefined;
 }
 
@@ -27,6 +30,11 @@ export interface TlsOptions extends TcpOptions {
   readonly acceptsPlain?: boolean | undefined;
   /** Oldest and newest version that is spoken. Default TLSv1.2 and TLSv1.3. */
   readonly versions?: readonly [oldest: TlsVersion, newest: TlsVersion] | undefined;
+  /**
+   * Suites that may be used, by their registered names (`TLS_AES_128_GCM_SHA256`); those of the
+   * runtime otherwise. Deno knows no such choice, Bun none for TLSv1.3; to ask for it is an error.
+   */
+  readonly ciphersuites?: readonly string[] | undefined;
   /** Looks this often whether a store has changed, ms; undefined reads them only once. */
   readonly reloadCheckMs?: number | undefined;
   /** Connections still shaking hands; above it the oldest is given up. Default 1000. */
@@ -36,7 +44,7 @@ export interface TlsOptions extends TcpOptions {
 /** A version that is fit for use. */
 export type TlsVersion = "TLSv1.2" | "TLSv1.3";
 
-/** A key or trust store that cannot be used; the message begins with the option at fault. */
+/** A store or another option that cannot be used; the message begins with the option at fault. */
 export class TlsStoreError extends Error {
   override readonly name = "TlsStoreError";
 }

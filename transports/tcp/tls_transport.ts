@@ -13,6 +13,7 @@ import { subjectOf } from "./distinguished_name.ts";
 import { closeServer, handOver, listenOn, NodeTcpConnection, serverAddress } from "./node_tcp.ts";
 import { readCredentials, storeFiles } from "./stores.ts";
 import { plainAddress } from "./tcp_options.ts";
+import { cipherSettings } from "./tls_ciphers.ts";
 import type { TlsOptions } from "./tls_options.ts";
 
 /** First byte of a TLS handshake record; ZooKeeper's first frame begins with 0. */
@@ -95,7 +96,8 @@ export class TlsTransport implements Transport {
   }
 
   #context(): NodeTlsOptions {
-    const { clientAuth = "need", versions = ["TLSv1.2", "TLSv1.3"] } = this.#options;
+    const { clientAuth = "need" } = this.#options;
+    const { ciphers, minVersion, maxVersion } = cipherSettings(this.#options);
     const { key, cert, ca } = readCredentials(this.#options);
     return {
       key,
@@ -104,8 +106,9 @@ export class TlsTransport implements Transport {
       requestCert: clientAuth !== "none",
       rejectUnauthorized: clientAuth === "need",
       allowHalfOpen: true,
-      minVersion: versions[0],
-      maxVersion: versions[1],
+      minVersion,
+      maxVersion,
+      ...(ciphers !== undefined && { ciphers }),
       // A connection's time is bounded from its first moment on, by #wait.
       handshakeTimeout: this.#parts.handshakeTimeoutMs + 1000,
     };

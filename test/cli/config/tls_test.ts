@@ -83,9 +83,17 @@ test("an encrypted key opens with its password, or with the one in a file, and n
 test("what would narrow TLS down is refused, not ignored", () => {
   const settings = ["secureClientPort=0", SERVER, TRUST];
   assert.match(refusal(...settings, "ssl.crl=true"), /cannot be narrowed down/);
-  assert.match(refusal(...settings, "ssl.ciphersuites=TLS_X"), /cannot be narrowed down/);
+  assert.match(refusal(...settings, "ssl.ocsp=true"), /cannot be narrowed down/);
+  assert.match(refusal(...settings, "ssl.ciphersuites=TLS_X"), /^ssl\.ciphersuites: /);
   assert.is(refusal(...settings, "ssl.crl=false"), "");
   assert.match(refusal(...settings, "ssl.enabledProtocols=TLSv1.1"), /must be TLSv1\.2, TLSv1\.3/);
+  assert.match(refusal(...settings, "ssl.protocol=SSLv3"), /must be TLS or TLSv1\.2 or TLSv1\.3/);
+});
+
+test("words of TLS may be in capitals or not, as Apache takes them", () => {
+  const settings = ["secureClientPort=0", SERVER, TRUST, "ssl.keyStore.type=pem"];
+  assert.is(refusal(...settings, "ssl.clientAuth=NEED", "ssl.protocol=TLSv1.2"), "");
+  assert.match(refusal(...settings, "ssl.clientAuth=maybe"), /must be need or want or none/);
 });
 
 test.run();
