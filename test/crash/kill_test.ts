@@ -3,15 +3,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { type Death, deathOf } from "./death.ts";
 import { randomFrom } from "./history.ts";
 import { ServerProcess } from "./server_process.ts";
 import { Visitors } from "./visitors.ts";
 import { closeClients, openClient, reconnect, Writer } from "./writer.ts";
 
-const ROUNDS = 20;
+const ROUNDS = Number(process.env.ZOOKIT_CRASH_ROUNDS ?? 20);
 const WRITERS = 4;
 /** Acknowledged requests in a round before the kill, at least. */
-const ACKNOWLEDGED_MIN = 500;
+const ACKNOWLEDGED_MIN = 1_000;
 const EXPIRY_MS_MAX = 15_000;
 /** ZOOKIT_CRASH_SEED repeats the choices of a run, as far as they are the test's. */
 const SEED = Number(process.env.ZOOKIT_CRASH_SEED ?? Date.now() % 1_000_000);
@@ -19,6 +20,8 @@ const SEED = Number(process.env.ZOOKIT_CRASH_SEED ?? Date.now() % 1_000_000);
 const folder = mkdtempSync(join(tmpdir(), "zookit-crash-"));
 const server = new ServerProcess(folder);
 const random = randomFrom(SEED);
+/** Time from opening the files to the ready line at the last start, ms. */
+let recoveryMs = 0;
 
 test.after(async () => {
   await server.kill();
@@ -26,9 +29,16 @@ test.after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Every third round writes checkpoints all the time, so that the kill falls into one. */
+/** Where kills fell. */
+const deaths: Record<Death, number> = { checkpoint: 0, trimming: 0, recovery: 0, serving: 0 };
+
+/** Every other round writes checkpoints all the time, so that the kill falls into one. */
+function writesCheckpoints(round: number): boolean {
+  return round % 2 === 1;
+}
+
 function snapCountOf(round: number): number {
-  return round % 3 === 2 ? 60 : 100_000;
+  return writesCheckpoints(round) ? 60 : 100_000;
 }
 
 /** Writes until enough is acknowledged, then kills at once. */
@@ -51,17 +61,22 @@ async function writeAndKill(writers: readonly Writer[], visitors: Visitors): Pro
   return acknowledged;
 }
 
-/** Starts again; every fourth time the server is killed in its recovery first, twice. */
+/** Starts again; every third time the server is killed in its recovery first, twice. */
 async function recover(round: number): Promise<void> {
-  if (round % 4 === 3) {
+  if (round % 3 === 2) {
     for (let i = 0; i < 2; i++) {
       server.begin(snapCountOf(round + 1));
-      const delayMs = server.startMs * (0.5 + random() * 0.6);
-      await new Promise((resolve) => setTimeout(resolve, delayMs));
+      await server.recovering();
+      await new Promise((resolve) => setTimeout(resolve, recoveryMs * random()));
       await server.kill();
+      if (!server.isReady) deaths.recovery += 1;
     }
   }
-  await server.start(snapCountOf(round + 1));
+  const started = server.start(snapCountOf(round + 1));
+  await server.recovering();
+  const began = performance.now();
+  await started;
+  recoveryMs = performance.now() - began;
 }
 
 test("kill -9 loses no acknowledged write, halves none, and sessions live on", async () => {
@@ -78,6 +93,8 @@ test("kill -9 loses no acknowledged write, halves none, and sessions live on", a
     const acknowledged = await writeAndKill(writers, visitors);
     assert.ok(acknowledged >= ACKNOWLEDGED_MIN);
     total += acknowledged;
+    if (writesCheckpoints(round)) deaths[await deathOf(server.dataDir)] += 1;
+    else deaths.serving += 1;
     await writers[round % WRITERS]?.leave();
     await recover(round);
     await reconnect(auditor);
@@ -89,7 +106,11 @@ test("kill -9 loses no acknowledged write, halves none, and sessions live on", a
     }
     assert.equal(wrong, [], `seed ${SEED}, round ${round}`);
   }
+  const where = Object.entries(deaths).map(([death, times]) => `${times} in ${death}`);
   console.log(`seed ${SEED}: ${total} acknowledged writes in ${ROUNDS} rounds`);
+  console.log(`died ${where.join(", ")}`);
+  const kills = Object.values(deaths).reduce((sum, times) => sum + times, 0);
+  assert.ok(deaths.serving <= (kills * 2) / 3, "too few kills fell where it is hard");
 
   const deadline = Date.now() + EXPIRY_MS_MAX;
   while ((await auditor.getChildren("/visits")).children.length > 0) {

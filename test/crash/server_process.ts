@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, watch, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -23,6 +23,7 @@ export class ServerProcess {
   readonly #folder: string;
   readonly #storage: StorageKind;
   #child: ChildProcess | undefined;
+  #output = "";
   #exit: Promise<unknown[]> = Promise.resolve([]);
   /** What the present or last process wrote to standard error. */
   errors = "";
@@ -73,32 +74,47 @@ export class ServerProcess {
     this.#child = child;
     this.#exit = once(child, "close");
     this.errors = "";
+    this.#output = "";
     child.stderr?.on("data", (chunk) => {
       this.errors += chunk;
     });
+    child.stdout?.on("data", (chunk) => {
+      this.#output += chunk;
+    });
+  }
+
+  /** Whether the present or last process came so far that it let clients in. */
+  get isReady(): boolean {
+    return this.#output.includes("\n");
   }
 
   /** Starts, and resolves when clients are let in. @throws with what the server said if not. */
   async start(snapCount: number): Promise<void> {
     const began = performance.now();
     this.begin(snapCount);
-    const stdout = this.#child?.stdout;
-    if (!stdout) throw new Error("the server has no output");
     const limit = setTimeout(() => this.#child?.kill("SIGKILL"), READY_MS_MAX);
-    const ended = this.#exit.then(() => undefined);
-    let output = "";
-    while (!output.includes("\n")) {
-      const more = await Promise.race([once(stdout, "data"), ended]);
-      if (more === undefined) {
-        clearTimeout(limit);
-        throw new Error(`the server does not start:\n${this.errors}`);
-      }
-      output += String(more[0]);
-    }
+    const ended = this.#exit.then(() => "ended");
+    const { stdout } = this.#child!;
+    while (!this.isReady && (await Promise.race([once(stdout!, "data"), ended])) !== "ended");
     clearTimeout(limit);
-    stdout.resume();
-    this.port = Number(/:(\d+) /.exec(output)?.[1]);
+    if (!this.isReady) throw new Error(`the server does not start:\n${this.errors}`);
+    this.port = Number(/:(\d+) /.exec(this.#output)?.[1]);
     this.startMs = performance.now() - began;
+  }
+
+  /** Waits until a server that begins to start opens its database: from then on it recovers. */
+  async recovering(): Promise<void> {
+    const watcher = watch(this.dataDir);
+    try {
+      const ended = this.#exit.then(() => ["", "ended"]);
+      for (;;) {
+        const [, name] = await Promise.race([once(watcher, "change"), ended]);
+        // SQLite empties what a dead process left of it.
+        if (name === "tree.db-shm" || name === "ended") return;
+      }
+    } finally {
+      watcher.close();
+    }
   }
 
   /** The exit code, once it has ended by itself. */
