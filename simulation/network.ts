@@ -67,6 +67,19 @@ export class Network {
     machine.died.add((ending) => this.#died(host, ending));
   }
 
+  /** Names of all machines. */
+  get names(): readonly string[] {
+    return [...this.#hosts.keys()];
+  }
+
+  /** Opens every route and clears every clog. */
+  heal(): void {
+    for (const route of this.#routes.values()) {
+      route.clog(0);
+      route.open();
+    }
+  }
+
   /** The power is back; the process may not be. */
   powerOn(name: string): void {
     this.#host(name).hasPower = true;

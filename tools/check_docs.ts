@@ -9,7 +9,16 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { runFile } from "./runtime.ts";
 import { lineAt, readSources, report, type Source } from "./source.ts";
 
-const FOLDERS = ["core", "plugins", "transports", "storage", "client", "cli", "test/conformance"];
+const FOLDERS = [
+  "core",
+  "plugins",
+  "transports",
+  "storage",
+  "client",
+  "cli",
+  "simulation",
+  "test/conformance",
+];
 const EXPORT =
   /^export (?:abstract |async )*(?:const|let|function\*?|class|interface|type) (\w+)/gm;
 const EXAMPLE_FOLDER = ".doc-examples";

@@ -73,7 +73,7 @@ function pass(ms: number): Promise<void> {
   return new Promise((resolve) => pump.scheduler.after(ms, resolve));
 }
 
-test("bytes wait where a route is blocked, one way alone too, and come in order after it", async () => {
+test("bytes wait where a route is blocked, one way too, and come in order after it", async () => {
   const { network, dialed, accepted, heard } = await joined();
   network.route("a", "b").block();
   dialed.write(new Uint8Array(1));

@@ -52,7 +52,7 @@ test("Scheduler.run() fails with what a task throws, and when nothing is left", 
   assert.match(await message(scheduler.run(() => false)), /nothing is left/);
 });
 
-test("a machine's clocks drift and jump, and what it waits for is held while it is paused", async () => {
+test("a machine's clocks drift and jump, and its timers wait while it is paused", async () => {
   const machine = pump.machine("drifting");
   const virtual = pump.scheduler;
   const [fromMs, localMs, wallMs] = [virtual.nowMs, machine.now(), machine.wallTime()];
