@@ -199,14 +199,14 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
    * The write at the head has been applied; `body` holds the reply's body. Then everything behind
    * it is executed, up to the next write.
    */
-  complete(error: ErrorName | undefined, body: Uint8Array): void {
+  complete(error: ErrorName | undefined, body: JuteWriter): void {
     const queue = this.#queue;
     const { headType: type, headXid: xid, headArrivalMs: arrivalMs } = queue;
     this.#writesUnderWay -= 1;
     this.#shift();
     const out = this.#context.output.open(this);
     const at = beginReply(out, xid, this.#context.tree.lastZxid);
-    if (error === undefined) out.raw(body);
+    if (error === undefined) out.rawPart(body.bytes, 0, body.length);
     endReply(out, at, error);
     this.answered(type, xid, out.length - at);
     const { turnMs: now } = this.#context;

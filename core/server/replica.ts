@@ -10,16 +10,18 @@ import { Applier } from "../tree/apply.ts";
 import { ChangeTracker, wholeTree } from "../tree/snapshot.ts";
 import { SnapshotLoader } from "../tree/snapshot_loader.ts";
 import type { Tree } from "../tree/tree.ts";
+import { TXN_HEADER_BYTES } from "../tree/txn.ts";
 import type { ChangeFeed } from "../watch/changes.ts";
+import { JuteWriter } from "../wire/jute.ts";
 import { OPCODES } from "../wire/opcodes.ts";
 import { SessionId } from "../wire/session_id.ts";
-import type { Zxid } from "../wire/zxid.ts";
+import { type Zxid, zxidLow } from "../wire/zxid.ts";
 import type { ClientServer } from "./client_server.ts";
 import { Effects } from "./effects.ts";
 import { TreePreparer } from "./prepare.ts";
 
 /** Digests noted for the `hash` word: one transaction in so many, and so many at most. */
-const DIGEST_EVERY_TXNS = 128;
+const DIGEST_MASK = 128 - 1;
 const DIGESTS_MAX = 1024;
 
 /** What a replica needs besides its server. */
@@ -101,7 +103,8 @@ export class ServerReplica implements Replica {
     this.#applier.apply(bytes, start, end);
     this.#preparer?.release(header.zxid);
     this.#server.statistics.commits.value += 1;
-    if (header.zxid % DIGEST_EVERY_TXNS === 0) this.#noteDigest(header.zxid);
+    if ((zxidLow(header.zxid) & DIGEST_MASK) === 0) this.#noteDigest(header.zxid);
+    if (this.#server.auditors.length > 0) this.#audit(bytes, start, end);
     this.#answer();
   }
 
@@ -160,6 +163,15 @@ export class ServerReplica implements Replica {
     return new Effects({ tree, permissions, statistics, dataWatches, childWatches, changes });
   }
 
+  #audit(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#server.consensus.status.serving === "none") return; // A replay.
+    const { sessionHigh, sessionLow, cxid, type } = this.#applier.header;
+    const { error, result } = this.#effects;
+    const txn = bytes.subarray(start + TXN_HEADER_BYTES, end);
+    const write = { sessionHigh, sessionLow, cxid, type, error, reply: result.view(), txn };
+    for (const auditor of this.#server.auditors) auditor.applied(write);
+  }
+
   /** Tells the client whose request it was, and ends or begins sessions. */
   #answer(): void {
     const { sessionHigh, sessionLow, cxid, type } = this.#applier.header;
@@ -172,7 +184,7 @@ export class ServerReplica implements Replica {
     if (connection === undefined || !connection.awaits(cxid)) return;
     const isMulti = type === OPCODES.multi;
     if (effects.error === "SessionMoved") connection.destroy();
-    else connection.complete(isMulti ? undefined : effects.error, effects.result.view());
+    else connection.complete(isMulti ? undefined : effects.error, effects.result);
   }
 
   #sessionChanged(change: "created" | "closed"): void {
@@ -185,7 +197,7 @@ export class ServerReplica implements Replica {
     if (change === "created") return handshake.created(id);
     consensus.tracker?.remove(id);
     const connection = sessions.get(id)?.connection;
-    if (connection?.awaitsClose(cxid) === true) connection.complete(undefined, NOTHING);
+    if (connection?.awaitsClose(cxid) === true) connection.complete(undefined, NO_BODY);
     else connection?.destroy();
     sessions.forget(id);
   }
@@ -198,4 +210,4 @@ export class ServerReplica implements Replica {
   }
 }
 
-const NOTHING = new Uint8Array(0);
+const NO_BODY = new JuteWriter(0);

@@ -59,6 +59,8 @@ export class StandaloneConsensus implements Consensus {
   #batchCount = 0;
   readonly #full: FullBatch[] = [];
   #batchTimeMs = 0;
+  /** Of the transaction being prepared. */
+  readonly #stamp = { zxid: 0, timeMs: 0 };
   #replica: Replica | undefined;
   #preparer: Preparer | undefined;
   #tracker: SessionTracker | undefined;
@@ -139,9 +141,12 @@ export class StandaloneConsensus implements Consensus {
     const zxid = this.#lastZxid + 1;
     // One look at the clock for a batch: what is written together has the same time.
     if (this.#batchCount === 0) this.#batchTimeMs = this.#clock.wallTime();
+    const stamp = this.#stamp;
+    stamp.zxid = zxid;
+    stamp.timeMs = this.#batchTimeMs;
     const at = this.#batch.reserve(4);
     try {
-      preparer.prepare(request, { zxid, timeMs: this.#batchTimeMs }, this.#batch);
+      preparer.prepare(request, stamp, this.#batch);
     } catch (error) {
       this.#batch.truncate(at); // A bug of ours; half a transaction must not reach the log.
       throw error;
@@ -222,20 +227,31 @@ export class StandaloneConsensus implements Consensus {
     return this.#batchCount > 0 || this.#full.length > 0 || this.#syncs.length > 0;
   }
 
-  /** Writes batch after batch until nothing is left; the next gathers while one is on its way. */
+  /** Writes batch after batch until nothing is left; one is delivered while the next is written. */
   async #write(): Promise<void> {
-    while (this.#batchCount > 0 || this.#full.length > 0) {
-      if (this.#full.length === 0) this.#closeBatch();
-      const { batch, buffer } = this.#full.shift() as FullBatch;
-      const began = this.#clock.now();
-      await this.#storage.append(batch);
-      this.#fsyncTime.observe(this.#clock.now() - began);
+    let under = this.#appendNext();
+    while (under !== undefined) {
+      await under.done;
+      const { batch, buffer } = under.full;
+      this.#fsyncTime.observe(this.#clock.now() - under.beganMs);
+      under = this.#appendNext();
       this.#deliver(batch);
       buffer.clear();
       if (this.#spare.length < SPARE_BUFFERS_MAX) this.#spare.push(buffer);
     }
     this.#releaseSyncs();
     this.#replica?.flush();
+  }
+
+  /** Starts to write what has gathered; undefined when nothing has. */
+  #appendNext(): { full: FullBatch; beganMs: number; done: Promise<void> } | undefined {
+    if (this.#full.length === 0 && this.#batchCount > 0) this.#closeBatch();
+    const full = this.#full.shift();
+    if (full === undefined) return undefined;
+    const beganMs = this.#clock.now();
+    const done = this.#storage.append(full.batch);
+    done.catch(() => {}); // Whoever waits for it hears of it, once the batch before is delivered.
+    return { full, beganMs, done };
   }
 
   #closeBatch(): void {
