@@ -6,6 +6,7 @@ import { FRAME_BYTES_MAX } from "../core/wire/frame.ts";
 import type { SaslCredentials } from "./sasl.ts";
 import { parseServers, type ServerEntry } from "./servers.ts";
 import { CONSOLE_LOGGER, SYSTEM_CLOCK, SYSTEM_ENTROPY } from "./system.ts";
+import type { ClientTlsOptions } from "./transports/tls.ts";
 
 /** An identity to prove: `{ scheme: "digest", data: "user:password" }`. */
 export interface AuthInfo {
@@ -25,10 +26,16 @@ export interface SessionTicket {
 export interface ClientOptions {
   /**
    * `"host:port,host:port/chroot"` as every ZooKeeper client takes it, or a list of `host:port`,
-   * `ws://` or `wss://` addresses and {@link Dialer}s (for in-process servers). The port is 2181
-   * unless given; IPv6 addresses stand in brackets. Host names are resolved at every attempt.
+   * `tls://host:port`, `ws://` or `wss://` addresses and {@link Dialer}s (for in-process servers).
+   * The port is 2181 unless given; IPv6 addresses stand in brackets. Host names are resolved at
+   * every attempt.
    */
   readonly servers: string | readonly (string | Dialer)[];
+  /**
+   * Whom the client trusts and what it shows; with it every `host:port` is dialed by TLS. Without
+   * it, `tls://` trusts whom the runtime trusts.
+   */
+  readonly tls?: ClientTlsOptions;
   /** Prefix of every path, hidden from the caller; the znode must exist before others below it. */
   readonly chroot?: string;
   /** Wanted session time-out in ms, default 10,000; the server may change it within its bounds. */
@@ -87,7 +94,7 @@ const MEBIBYTE = 1024 * 1024;
 
 /** @throws {ZkError} `BadArguments` for an empty or malformed server list or chroot. */
 export function settle(options: ClientOptions): Settings {
-  const { servers, chroot } = parseServers(options.servers, options.chroot);
+  const { servers, chroot } = parseServers(options.servers, options);
   return {
     servers,
     chroot,

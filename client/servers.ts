@@ -3,6 +3,7 @@ import type { Dialer } from "../core/contracts/transport.ts";
 import { ZkError } from "../core/errors/zk_error.ts";
 import { checkPath } from "./paths.ts";
 import { tcpDialer } from "./transports/tcp.ts";
+import { type ClientTlsOptions, tlsDialer } from "./transports/tls.ts";
 import { webSocketDialer } from "./transports/websocket.ts";
 
 const DEFAULT_PORT = 2181;
@@ -13,14 +14,22 @@ export interface ServerEntry {
   readonly dialer: Dialer;
 }
 
+/** How a list is to be read. */
+export interface ListSettings {
+  /** Wins over one at the end of the list. */
+  readonly chroot?: string | undefined;
+  /** Then every `host:port` is dialed by TLS. */
+  readonly tls?: ClientTlsOptions | undefined;
+}
+
 /**
- * Reads a server list and its chroot; an explicit `chroot` wins over one at the end of the list.
+ * Reads a server list and its chroot.
  *
  * @throws {ZkError} `BadArguments` when it is empty or malformed.
  */
 export function parseServers(
   list: string | readonly (string | Dialer)[],
-  chroot: string | undefined,
+  { chroot, tls }: ListSettings = {},
 ): { readonly servers: readonly ServerEntry[]; readonly chroot: string } {
   let entries: readonly (string | Dialer)[];
   let root = chroot ?? "";
@@ -36,21 +45,29 @@ export function parseServers(
   if (root === "/") root = "";
   if (root !== "") checkPath(root);
   if (entries.length === 0) throw new ZkError("BadArguments", "no server is named");
-  return { servers: entries.map(serverEntry), chroot: root };
+  return { servers: entries.map((entry, index) => serverEntry(entry, index, tls)), chroot: root };
 }
 
-function serverEntry(entry: string | Dialer, index: number): ServerEntry {
+function serverEntry(
+  entry: string | Dialer,
+  index: number,
+  tls: ClientTlsOptions | undefined,
+): ServerEntry {
   if (typeof entry !== "string") return { name: `dialer ${index}`, dialer: entry };
   const name = entry.trim();
   if (/^wss?:\/\//.test(name)) return { name, dialer: webSocketDialer(name) };
-  const match = /^(?:\[([0-9a-fA-F:.%]+)\]|([^:/\s[\]]+))(?::(\d{1,5}))?$/.exec(name);
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3] ?? DEFAULT_PORT);
+  const match = ADDRESS.exec(name);
+  const host = match?.[2] ?? match?.[3];
+  const port = Number(match?.[4] ?? DEFAULT_PORT);
   if (host === undefined || port === 0 || port > 65_535) {
     throw new ZkError("BadArguments", `server ${JSON.stringify(name)}`);
   }
-  return { name, dialer: tcpDialer(host, port) };
+  const isSecure = tls !== undefined || match?.[1] !== undefined;
+  return { name, dialer: isSecure ? tlsDialer(host, port, tls) : tcpDialer(host, port) };
 }
+
+/** A host or an IPv6 address in brackets, and perhaps `tls://` and a port. */
+const ADDRESS = /^(tls:\/\/)?(?:\[([0-9a-fA-F:.%]+)\]|([^:/\s[\]]+))(?::(\d{1,5}))?$/;
 
 /** Goes round the servers in an order that differs between clients. */
 export class ServerRound {

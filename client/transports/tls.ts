@@ -15,6 +15,8 @@ export interface ClientTlsOptions {
   readonly passphrase?: string;
   /** Name that the server's certificate must have; the host's otherwise. */
   readonly serverName?: string;
+  /** False takes a certificate for any name, as long as it is trusted; default true. */
+  readonly checksName?: boolean;
 }
 
 /**
@@ -25,11 +27,12 @@ export interface ClientTlsOptions {
  * this file.
  */
 export function tlsDialer(host: string, port: number, options: ClientTlsOptions = {}): Dialer {
-  const { serverName, ca, ...own } = options;
+  const { serverName, checksName = true, ca, ...own } = options;
   const settings: ConnectionOptions & { readonly allowHalfOpen: true } = {
     ...own,
     ...(ca !== undefined && { ca: typeof ca === "string" ? ca : [...ca] }),
     ...(serverName !== undefined && { servername: serverName }),
+    ...(!checksName && { checkServerIdentity: () => undefined }),
     host,
     port,
     allowHalfOpen: true,

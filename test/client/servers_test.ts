@@ -5,7 +5,7 @@ import { fromServerPath, toServerPath } from "../../client/paths.ts";
 import { parseServers } from "../../client/servers.ts";
 
 function names(list: string | readonly string[], chroot?: string): string {
-  const parsed = parseServers(list, chroot);
+  const parsed = parseServers(list, { chroot });
   return `${parsed.servers.map(({ name }) => name).join(" ")} ${parsed.chroot}`;
 }
 
@@ -17,10 +17,22 @@ test("server lists are read as every ZooKeeper client reads them", () => {
   assert.is(names("[::1]:2181,10.0.0.1"), "[::1]:2181 10.0.0.1 ");
   assert.is(names(["a:1", "ws://b:80/zk"], "/app"), "a:1 ws://b:80/zk /app");
   assert.is(names("wss://a/zk,ws://b"), "wss://a/zk ws://b ");
+  assert.is(names("tls://a:2281,tls://[::1]"), "tls://a:2281 tls://[::1] ");
 });
 
 test("malformed lists and chroots are refused", () => {
-  for (const list of ["", "a:0", "a:99999", "a:b", "a,,b", "::1:2181", "a/app/", "a//"]) {
+  for (const list of [
+    "",
+    "a:0",
+    "a:99999",
+    "a:b",
+    "a,,b",
+    "::1:2181",
+    "a/app/",
+    "a//",
+    "tls://",
+    "tls://a/b",
+  ]) {
     try {
       new ZooKeeperClient({ servers: list });
       assert.unreachable(`${list} was accepted`);
@@ -29,7 +41,7 @@ test("malformed lists and chroots are refused", () => {
       assert.is((error as ZkError).kind, "BadArguments");
     }
   }
-  assert.throws(() => parseServers([], undefined));
+  assert.throws(() => parseServers([]));
 });
 
 test("a chroot comes and goes with the path", () => {

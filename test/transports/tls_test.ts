@@ -4,8 +4,9 @@ import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { parseServers } from "../../client/servers.ts";
 import { tcpDialer } from "../../client/transports/tcp.ts";
-import { tlsDialer } from "../../client/transports/tls.ts";
+import { type ClientTlsOptions, tlsDialer } from "../../client/transports/tls.ts";
 import type { Connection, Peer, Transport } from "../../core/contracts/transport.ts";
 import { checkTlsOptions, type TlsOptions } from "../../transports/tcp/mod.ts";
 import { HOST, TlsFixture } from "./tls_fixture.ts";
@@ -320,6 +321,34 @@ test("tlsDialer refuses a server whose certificate nobody has certified", async 
       .dial(() => sink)
       .catch((error: Error) => (message = error.message));
     assert.match(message, `connect by TLS to ${HOST}:${transport.port}`);
+  });
+});
+
+test("a list of servers is dialed by TLS where it says so, or where tls is given", async () => {
+  await using({}, async ({ transport, peers }) => {
+    const tls = fixture.client("client");
+    const sink = { chunk: () => {}, writable: () => {}, ended: () => {}, closed: () => {} };
+    const dial = async (list: string, options: ClientTlsOptions | undefined): Promise<string> => {
+      const [server] = parseServers(list, { tls: options }).servers;
+      try {
+        const connection = await server?.dialer.dial(() => sink);
+        connection?.destroy();
+        return connection?.peer.secure === true ? "secure" : "plain";
+      } catch (error) {
+        return String(error);
+      }
+    };
+    const address = `${HOST}:${transport.port}`;
+    assert.is(await dial(address, tls), "secure");
+    assert.is(await dial(`tls://${address}`, tls), "secure");
+    assert.match(await dial(`tls://${address}`, undefined), "connect by TLS to");
+    assert.is(await dial(address, undefined), "plain");
+    const otherName = { ...tls, serverName: "elsewhere.example" };
+    assert.match(await dial(address, otherName), "ERR_TLS_CERT_ALTNAME_INVALID");
+    assert.is(await dial(address, { ...otherName, checksName: false }), "secure");
+    const otherAuthority = { ...tls, ca: fixture.certificates.text("other.pem") };
+    assert.match(await dial(address, { ...otherAuthority, checksName: false }), "by TLS to");
+    assert.ok(peers.every(({ secure }) => secure));
   });
 });
 
