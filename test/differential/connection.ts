@@ -11,8 +11,8 @@ export class Connection {
   #wake: () => void = () => {};
 
   /** @throws the socket's error when nobody listens on `port` of 127.0.0.1. */
-  static async dial(port: number): Promise<Connection> {
-    const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+  static async dial(port: number, localAddress = "127.0.0.1"): Promise<Connection> {
+    const socket = connect({ port, host: "127.0.0.1", localAddress, noDelay: true });
     await new Promise<void>((resolve, reject) => {
       socket.once("connect", resolve);
       socket.once("error", reject);

@@ -1,5 +1,5 @@
 import { ACLS } from "./acls.ts";
-import type { CreateOp, Op, PathText, SetWatchesOp } from "./program.ts";
+import type { CreateOp, DataText, Op, PathText, SetWatchesOp } from "./program.ts";
 import { FrameWriter, fromHex } from "./wire.ts";
 
 /** Request types by name (reference section 3.0). */
@@ -35,6 +35,8 @@ export const REQUEST_TYPES: Readonly<Record<string, number>> = {
   whoAmI: 107,
 };
 
+const HEADER_BYTES = 8;
+
 /** What an operation's bytes depend on besides itself. */
 export type EncodeContext = {
   /** The program's root, as `/d7`. */
@@ -57,12 +59,22 @@ export function encodeOp(op: Op, xid: number, context: EncodeContext): Uint8Arra
   if (op.op === "unknown") return writer.int(op.type).frame();
   const plain = op.op === "garbled" ? op.of : op;
   writer.int(REQUEST_TYPES[plain.op] ?? 0);
-  const body = new FrameWriter();
-  writeBody(body, plain, context);
-  const bytes = body.body();
+  const bytes = bodyOf(plain, context);
   if (op.op !== "garbled") return writer.raw(bytes).frame();
   const kept = bytes.subarray(0, Math.max(0, bytes.length - op.cut));
   return writer.raw(kept).raw(fromHex(op.tail)).frame();
+}
+
+function bodyOf(op: Op, context: EncodeContext): Uint8Array {
+  const write = (data: DataText): Uint8Array => {
+    const body = new FrameWriter();
+    writeBody(body, "data" in op ? { ...op, data } : op, context);
+    return body.body();
+  };
+  const data = "data" in op ? op.data : null;
+  if (data === null || !data.startsWith("#")) return write(data);
+  const rest = HEADER_BYTES + write("").length;
+  return write("x".repeat(Number(data.slice(1)) - rest));
 }
 
 function writeBody(writer: FrameWriter, op: Op, context: EncodeContext): void {

@@ -28,7 +28,7 @@ import type { CreateOp, Op, Program, Step } from "./program.ts";
 export function programs(): fc.Arbitrary<Program> {
   const ordinary = fc.oneof(...SESSIONS.map(pipelinedStep));
   const withQuotas = fc.oneof(...SESSIONS.map(quotaStep));
-  const pipelined = steps([firstStep()], ordinary, { minLength: 5, maxLength: 14 });
+  const pipelined = steps([firstStep()], ordinary, { minLength: 10, maxLength: 30 });
   const limited = steps([firstStep(), batch(0, quotaNodes())], withQuotas, {
     minLength: 15,
     maxLength: 40,
@@ -78,7 +78,7 @@ function firstStep(): fc.Arbitrary<Step> {
 function pipelinedStep(session: number): fc.Arbitrary<Step> {
   const op = ordinaryOp(session);
   const opening = fc.oneof({ weight: 12, arbitrary: fc.constant([]) }, tupled(identityOp()));
-  const many = fc.array(op, { minLength: 1, maxLength: 10, size: "max" });
+  const many = fc.array(op, { minLength: 1, maxLength: 40, size: "max" });
   const ops = fc.tuple(opening, many).map(([first, rest]) => [...first, ...rest]);
   return fc.oneof(
     { weight: 30, arbitrary: batch(session, ops) },

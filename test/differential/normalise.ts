@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Json, JsonObject } from "./transcript.ts";
 import { type FrameReader, hex } from "./wire.ts";
 
@@ -69,10 +70,19 @@ export class Normaliser {
   }
 }
 
+const TEXT = new TextDecoder();
+/** Longer data is told by its hash. */
+const LONG_BYTES = 200;
+
+function sha1(bytes: Uint8Array): string {
+  return createHash("sha1").update(bytes).digest("hex");
+}
+
 /** Bytes as text where they are printable, or else as hexadecimal digits. */
 export function dataText(bytes: Uint8Array | null): Json {
   if (bytes === null) return null;
-  const text = new TextDecoder().decode(bytes);
+  if (bytes.length > LONG_BYTES) return `${bytes.length} bytes, sha1 ${sha1(bytes)}`;
+  const text = TEXT.decode(bytes);
   return /^[ -~\n]*$/.test(text) ? text : `0x${hex(bytes)}`;
 }
 
@@ -82,13 +92,13 @@ export function sorted(items: readonly (string | null)[] | null): Json {
 
 /** The body of a reply to `op`, or its bytes where they are not what that reply holds. */
 export function decodeBody(op: string, reader: FrameReader, to: Normaliser): Json {
-  const start = reader.restHex();
+  const start = reader.offset;
   try {
     const body = readBody(op, reader, to);
     return reader.left() === 0 ? body : { body, rest: reader.restHex() };
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    return { undecodable: start };
+    return { undecodable: reader.restHex(start) };
   }
 }
 

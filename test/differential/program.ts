@@ -6,10 +6,13 @@ export type AclName = string;
 /** `@` at the start of a path stands for the program's root, `~` for its place under quotas. */
 export type PathText = string | null;
 
+/** The data itself, or `#N`: as much of it as makes the request's frame N bytes long. */
+export type DataText = string | null;
+
 export type CreateOp = {
   readonly op: "create" | "create2" | "createContainer" | "createTTL";
   readonly path: PathText;
-  readonly data: string | null;
+  readonly data: DataText;
   readonly acl: AclName;
   readonly flags: number;
   readonly ttl?: number;
@@ -19,7 +22,7 @@ export type CheckOp = { readonly op: "check"; readonly path: PathText; readonly 
 export type SetDataOp = {
   readonly op: "setData";
   readonly path: PathText;
-  readonly data: string | null;
+  readonly data: DataText;
   readonly version: number;
 };
 export type SetAclOp = {
@@ -95,11 +98,12 @@ export type BatchStep = {
 };
 /**
  * `drop` cuts the connection, and the next use of the session re-attaches it. `expire`
- * re-attaches with the shortest timeout, stays silent and waits for the session's end.
+ * re-attaches with the shortest timeout, stays silent and waits for the session's end; `vanish`
+ * does without the connection meanwhile. `steal` re-attaches while the former connection is open.
  * `wrongPassword` and `zxidAhead` try in vain to re-attach it.
  */
 export type SessionStep = {
-  readonly kind: "drop" | "expire" | "wrongPassword" | "zxidAhead";
+  readonly kind: "drop" | "expire" | "vanish" | "steal" | "wrongPassword" | "zxidAhead";
   readonly session: number;
 };
 export type Step = BatchStep | SessionStep;
@@ -107,6 +111,8 @@ export type Step = BatchStep | SessionStep;
 export type Program = {
   /** What each session says in an auth packet when it connects; null says nothing. */
   readonly identities: readonly (string | null)[];
+  /** Where each session connects from; 127.0.0.1 where left out. */
+  readonly addresses?: readonly string[];
   /** The xids that each session uses again and again; left out, it counts from 1. */
   readonly xids?: readonly number[];
   readonly steps: readonly Step[];

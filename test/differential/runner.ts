@@ -1,15 +1,17 @@
 import { Normaliser } from "./normalise.ts";
-import type { Op, Program, Step } from "./program.ts";
+import type { Op, Program, SessionStep, Step } from "./program.ts";
 import type { Server } from "./servers.ts";
 import { SUPER } from "./servers.ts";
-import { Session, TIMEOUT_MS } from "./session.ts";
-import type { Entry, Json, JsonObject, ReplyEntry, StepRecord, Transcript } from "./transcript.ts";
+import { Session, SHORTEST_MS, TIMEOUT_MS } from "./session.ts";
+import type { Entry, JsonObject, ReplyEntry, Transcript } from "./transcript.ts";
 
+/** Longest life of the session that prepares; it is in use all the time. */
+const CONTROL_TIMEOUT_MS = 120_000;
 const EXPIRY_MS_MAX = 10_000;
 const CLOSE_MS_MAX = 2_000;
-const POLL_MS = 20;
+const POLL_MS = 5;
 /** Nodes of a program that may get quotas; their places under /zookeeper/quota exist. */
-const QUOTA_PLACES = ["~", "~/a", "~/b"];
+const PLACES = ["@", "~", "~/a", "~/b"];
 /** Nodes that outlive a program, with the list that each has on a fresh server. */
 const SYSTEM_NODES = [
   ["/", "open"],
@@ -18,129 +20,187 @@ const SYSTEM_NODES = [
   ["/zookeeper/config", "readOnly"],
 ] as const;
 
+/** One node of the final tree. */
+type NodeLine = JsonObject & { readonly path: string };
+
 /** Runs programs on one server, one after the other, each under a root of its own. */
 export class Runner {
   readonly #server: Server;
   /** The super user's session: prepares, reads the final tree and cleans up. */
-  #control: Session;
+  readonly #control: Session;
   #programCount = 0;
 
   constructor(server: Server) {
     this.#server = server;
-    this.#control = new Session(server.port, new Normaliser("/none", 0n));
+    const normaliser = new Normaliser("/none", 0n);
+    this.#control = new Session({ port: server.port, normaliser });
   }
 
   async run(program: Program): Promise<Transcript> {
-    const root = `/d${this.#programCount++}`;
-    const normaliser = await this.#prepare(root);
-    const open = (): Session => new Session(this.#server.port, normaliser, program.xids);
-    const sessions = program.identities.map(open);
-    const steps: StepRecord[] = [];
+    const normaliser = await this.#prepare(`/d${this.#programCount++}`);
+    const run = new Run(program, this.#server.port, normaliser, this.#control);
     try {
-      for (const step of program.steps) steps.push(await this.#step(step, sessions, program));
-      return { steps, tree: await this.#tree("@") };
+      await run.steps();
+      const tree = await this.#tree(["@", "~"]);
+      return { sessions: run.records(), tree };
     } finally {
-      for (const session of sessions) {
-        if (session.connected) await session.request([{ op: "closeSession" }]);
-        else if (session.exists) await this.#close(session);
-      }
-      await this.#remove("@");
-      await this.#remove("~");
-      for (const [path, acl] of SYSTEM_NODES) {
-        await this.#ask({ op: "setACL", path, acl, version: -1 });
-      }
-      await this.#control.request([{ op: "closeSession" }]); // Its expiry would move the zxid.
+      await run.close();
+      await this.#cleanUp();
     }
   }
 
   async #prepare(root: string): Promise<Normaliser> {
-    const scout = new Session(this.#server.port, new Normaliser(root, 0n));
-    await scout.connect(TIMEOUT_MS, SUPER);
-    await scout.barrier();
-    const normaliser = new Normaliser(root, scout.lastZxid);
-    await scout.request([{ op: "closeSession" }]);
-    this.#control = new Session(this.#server.port, normaliser);
-    await this.#control.connect(TIMEOUT_MS, SUPER);
-    for (const path of ["@", ...QUOTA_PLACES]) await this.#ask(newNode(path));
-    await this.#control.barrier();
-    this.#control.take();
+    const control = this.#control;
+    control.requests.length = 0;
+    if (!control.connected) await control.connect(CONTROL_TIMEOUT_MS, SUPER);
+    await control.barrier();
+    const normaliser = new Normaliser(root, control.lastZxid);
+    control.normaliser = normaliser;
+    await this.#ask(PLACES.map(newNode));
     return normaliser;
   }
 
-  async #step(step: Step, sessions: readonly Session[], program: Program): Promise<StepRecord> {
-    const session = sessions[step.session];
-    if (session === undefined) throw new Error(`the program has no session ${step.session}`);
-    if (step.kind === "drop") session.cut();
-    if (step.kind === "expire") await this.#expire(session);
-    if (step.kind === "wrongPassword" || step.kind === "zxidAhead") {
-      session.cut();
-      if (session.exists) await session.intrude(step.kind);
-    }
-    if (step.kind === "batch") {
-      const identity = program.identities[step.session] ?? null;
-      if (!session.connected) await session.connect(TIMEOUT_MS, identity);
-      if (session.connected) await session.request(step.ops);
-      // A ping could still slip in between the last reply and the close.
-      if (step.ops.some(endsConnection)) await session.ended(CLOSE_MS_MAX);
-    }
-    for (const each of sessions) await each.barrier();
-    const ends = step.kind === "expire" || (step.kind === "batch" && endsSession(step.ops));
-    const taken = sessions.map((each) => (ends ? sortEvents(each.take()) : each.take()));
-    return { sessions: taken };
+  /** All nodes at and below `paths`, level by level. */
+  async #tree(paths: readonly string[]): Promise<NodeLine[]> {
+    if (paths.length === 0) return [];
+    const replies = await this.#ask(
+      paths.flatMap((path): Op[] => [
+        { op: "getData", path, watch: false },
+        { op: "getACL", path },
+        { op: "getChildren", path, watch: false },
+      ]),
+    );
+    const below: string[] = [];
+    const lines = paths.map((path, index): NodeLine => {
+      const [data, acl, children] = replies.slice(3 * index, 3 * index + 3);
+      for (const name of (children?.body ?? []) as string[]) below.push(`${path}/${name}`);
+      const list = (acl?.body as JsonObject | null)?.acl ?? null;
+      return { path, err: data?.err ?? null, data: data?.body ?? null, acl: list };
+    });
+    return [...lines, ...(await this.#tree(below))];
   }
 
-  /** Re-attaches with the shortest timeout and says no more, until the session is closed. */
-  async #expire(session: Session): Promise<void> {
-    if (!session.exists) return;
-    session.cut();
-    const before = session.label;
-    await session.connect(0, null);
-    if (session.label !== before || !session.connected) return; // It had ended already.
-    await this.#control.barrier();
-    const zxid = this.#control.lastZxid;
-    const deadline = Date.now() + EXPIRY_MS_MAX;
-    await session.ended(EXPIRY_MS_MAX);
-    while (this.#control.lastZxid === zxid && Date.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-      await this.#control.barrier(); // The closing transaction moves the zxid that a ping shows.
-    }
+  /** Removes what the program made, by now without its sessions and their ephemerals. */
+  async #cleanUp(): Promise<void> {
+    const lines = await this.#tree(["@", "~"]);
+    const remove = ({ path }: NodeLine): Op => ({ op: "delete", path, version: -1 });
+    const restore = SYSTEM_NODES.map(
+      ([path, acl]): Op => ({ op: "setACL", path, acl, version: -1 }),
+    );
+    await this.#ask(lines.toReversed().map(remove));
+    await this.#ask(restore);
   }
 
-  async #close(session: Session): Promise<void> {
-    await session.connect(TIMEOUT_MS, null);
-    await session.request([{ op: "closeSession" }]);
-  }
-
-  async #tree(path: string): Promise<Json[]> {
-    const data = await this.#ask({ op: "getData", path, watch: false });
-    const acl = await this.#ask({ op: "getACL", path });
-    const children = await this.#ask({ op: "getChildren", path, watch: false });
-    const line = {
-      path,
-      err: data.err,
-      data: data.body,
-      acl: (acl.body as JsonObject)?.acl ?? null,
-    };
-    const below: Json[] = [];
-    for (const name of (children.body ?? []) as string[]) {
-      below.push(...(await this.#tree(`${path}/${name}`)));
-    }
-    return [line, ...below];
-  }
-
-  async #remove(path: string): Promise<void> {
-    const children = await this.#ask({ op: "getChildren", path, watch: false });
-    for (const name of (children.body ?? []) as string[]) await this.#remove(`${path}/${name}`);
-    await this.#ask({ op: "delete", path, version: -1 });
-  }
-
-  async #ask(op: Op): Promise<ReplyEntry> {
+  async #ask(ops: readonly Op[]): Promise<ReplyEntry[]> {
     this.#control.take();
-    await this.#control.request([op]);
-    const reply = this.#control.take().find((entry) => entry.kind === "reply");
-    if (reply === undefined) throw new Error(`${this.#server.kind} did not answer ${op.op}`);
-    return reply;
+    await this.#control.request(ops);
+    const replies = this.#control.take().filter((entry) => entry.kind === "reply");
+    if (replies.length === ops.length) return replies;
+    throw new Error(`${this.#server.kind} gave ${replies.length} of ${ops.length} answers`);
   }
+}
+
+/** One program under way on one server. */
+class Run {
+  readonly #program: Program;
+  readonly #sessions: readonly Session[];
+  readonly #entries: readonly Entry[][];
+  readonly #control: Session;
+
+  constructor(program: Program, port: number, normaliser: Normaliser, control: Session) {
+    const { identities, addresses, xids } = program;
+    this.#program = program;
+    this.#control = control;
+    this.#sessions = identities.map(
+      (_, at) => new Session({ port, normaliser, xids, address: addresses?.[at] }),
+    );
+    this.#entries = identities.map(() => []);
+  }
+
+  /**
+   * Takes step by step: the next one begins when all answers to the last one have arrived, so an
+   * event that a step causes stands before whatever a later one is answered, on any connection.
+   */
+  async steps(): Promise<void> {
+    for (const step of this.#program.steps) await this.#step(step);
+    await this.#flush();
+  }
+
+  records(): Transcript["sessions"] {
+    return this.#sessions.map(({ requests }, at) => ({
+      requests,
+      entries: this.#entries[at] ?? [],
+    }));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#sessions.map(closeSession));
+  }
+
+  async #step(step: Step): Promise<void> {
+    const session = this.#sessions[step.session];
+    if (session === undefined) throw new Error(`the program has no session ${step.session}`);
+    const ends = endsSession(step);
+    if (ends) await this.#flush();
+    if (step.kind === "batch") await this.#batch(session, step.ops, step.session);
+    else await this.#upset(session, step);
+    if (ends) await this.#flush(sortEvents);
+  }
+
+  async #batch(session: Session, ops: readonly Op[], index: number): Promise<void> {
+    const identity = this.#program.identities[index] ?? null;
+    if (!session.connected) await session.connect(TIMEOUT_MS, identity);
+    if (!session.connected) return;
+    const ends = ops.some(endsConnection);
+    // What a server has not sent when it closes is lost; a ping could slip in before it does.
+    if (ends) await session.barrier();
+    await session.request(ops);
+    if (ends) await session.ended(CLOSE_MS_MAX);
+  }
+
+  async #upset(session: Session, { kind }: SessionStep): Promise<void> {
+    await session.barrier();
+    if (kind === "steal") {
+      if (session.connected) await session.steal();
+      return;
+    }
+    session.cut();
+    if (!session.exists) return;
+    if (kind === "wrongPassword" || kind === "zxidAhead") await session.intrude(kind);
+    if (kind === "expire" || kind === "vanish") await this.#expire(session, kind);
+  }
+
+  /** Re-attaches with the shortest timeout and says no more, until the session has ended. */
+  async #expire(session: Session, kind: "expire" | "vanish"): Promise<void> {
+    const before = session.label;
+    await session.connect(SHORTEST_MS, null);
+    if (session.label !== before || !session.connected) return; // It had ended already.
+    if (kind === "vanish") session.cut();
+    const control = this.#control;
+    await control.barrier();
+    const zxid = control.lastZxid;
+    const deadline = Date.now() + EXPIRY_MS_MAX;
+    if (kind === "expire") await session.ended(EXPIRY_MS_MAX);
+    while (control.lastZxid === zxid && Date.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      await control.barrier(); // The closing transaction moves the zxid that a ping shows.
+    }
+    control.take();
+  }
+
+  /** Takes what has arrived on all connections by now. */
+  async #flush(order: (entries: Entry[]) => Entry[] = (entries) => entries): Promise<void> {
+    await Promise.all(this.#sessions.map((session) => session.barrier()));
+    for (const [at, session] of this.#sessions.entries()) {
+      this.#entries[at]?.push(...order(session.take()));
+    }
+  }
+}
+
+async function closeSession(session: Session): Promise<void> {
+  if (!session.connected && session.exists) await session.connect(TIMEOUT_MS, null);
+  if (session.connected) await session.request([{ op: "closeSession" }]);
+  session.cut();
 }
 
 function newNode(path: string): Op {
@@ -149,16 +209,19 @@ function newNode(path: string): Op {
 
 /** Whether a server should close the connection that sent `op`. */
 function endsConnection(op: Op): boolean {
-  if (op.op === "auth") return op.scheme !== "digest" && op.scheme !== "ip";
+  if (op.op === "auth") {
+    return op.auth === null || (op.scheme !== "digest" && op.scheme !== "ip");
+  }
   return op.op === "closeSession" || op.op === "unknown" || op.op === "check" || op.op === "raw";
 }
 
-function endsSession(ops: readonly Op[]): boolean {
-  return ops.some((op) => op.op === "closeSession");
+function endsSession(step: Step): boolean {
+  if (step.kind === "batch") return step.ops.some((op) => op.op === "closeSession");
+  return step.kind === "expire" || step.kind === "vanish";
 }
 
 /** Sorts each run of events: the order in which a session's ephemerals go is unspecified. */
-function sortEvents(entries: readonly Entry[]): Entry[] {
+function sortEvents(entries: Entry[]): Entry[] {
   const result: Entry[] = [];
   let run: Entry[] = [];
   const flush = (): void => {

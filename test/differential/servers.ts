@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,44 +10,57 @@ export type ServerKind = "apache" | "zookit";
 export type Server = {
   readonly kind: ServerKind;
   readonly port: number;
-  /** Ends the process, waits for its end and removes its files. */
+  /** Holds all its files, the data in `data`. */
+  readonly home: string;
+  /** Ends the process and waits for its end; the files stay. */
   stop(): Promise<void>;
+  /** Removes the files of a stopped server. */
+  discard(): void;
 };
+/** Settings that some answers hang on. */
+export type Variant = "everything" | "defaults";
 
 /** Credentials of the super user on every server started here. */
 export const SUPER = "super:secret";
 const START_MS_MAX = 30_000;
+const WORD_MS_MAX = 1_000;
 const APACHE_JAR = "/usr/share/java/zookeeper.jar";
 const ZOOKIT = join(import.meta.dirname, "../../bin/zookit.js");
+
+/** In memory where the system has such a place: neither server waits for a disk. */
+const FOLDER = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 
 const superHash = createHash("sha1").update(SUPER).digest("base64");
 /** The same switches for both, in the form that Apache's start script passes them. */
 const PROPERTIES = [
   "-Dzookeeper.admin.enableServer=false",
   "-Dzookeeper.4lw.commands.whitelist=*",
-  "-Dzookeeper.extendedTypesEnabled=true",
-  "-Dzookeeper.enforceQuota=true",
   `-Dzookeeper.DigestAuthenticationProvider.superDigest=super:${superHash}`,
   "-Dznode.container.checkIntervalMs=86400000", // Reaping at random moments is not comparable.
+  "-Dzookeeper.snapCount=2000000000", // The log keeps every transaction.
 ];
+const VARIANTS: Readonly<Record<Variant, readonly string[]>> = {
+  everything: ["-Dzookeeper.extendedTypesEnabled=true", "-Dzookeeper.enforceQuota=true"],
+  defaults: [],
+};
 
 /** @throws Error with the last lines of its log when the server does not start to serve. */
-export async function startServer(kind: ServerKind): Promise<Server> {
-  const home = mkdtempSync(join(tmpdir(), `differential-${kind}-`));
+export async function startServer(kind: ServerKind, variant: Variant): Promise<Server> {
+  const home = mkdtempSync(join(FOLDER, `differential-${kind}-`));
   const port = await freePort();
   const config = join(home, "zoo.cfg");
   const settings = {
-    tickTime: 100, // Also the grain of expiry.
+    tickTime: 20, // Also the grain of expiry.
     dataDir: join(home, "data"),
     clientPort: port,
     clientPortAddress: "127.0.0.1",
-    minSessionTimeout: 300,
+    minSessionTimeout: 60,
     maxSessionTimeout: 120_000,
     maxClientCnxns: 0,
   };
   const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}\n`);
   writeFileSync(config, lines.join(""));
-  const [command, args] = commandLine(kind, config);
+  const [command, args] = commandLine(kind, [...PROPERTIES, ...VARIANTS[variant]], config);
   const child = spawn(command, args, { cwd: home, stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
   const keep = (chunk: Buffer): void => {
@@ -61,23 +74,37 @@ export async function startServer(kind: ServerKind): Promise<Server> {
   const stop = async (): Promise<void> => {
     child.off("exit", tell);
     await stopProcess(child);
-    rmSync(home, { recursive: true, force: true });
   };
+  const discard = (): void => rmSync(home, { recursive: true, force: true });
   try {
     await waitForPort(port, child);
   } catch (cause) {
     await stop();
+    discard();
     throw new Error(`the ${kind} server did not start:\n${log}`, { cause });
   }
-  return { kind, port, stop };
+  return { kind, port, home, stop, discard };
 }
 
-function commandLine(kind: ServerKind, config: string): [string, string[]] {
-  if (kind === "zookit") return [process.execPath, [ZOOKIT, "serve", config, ...PROPERTIES]];
+function commandLine(
+  kind: ServerKind,
+  properties: readonly string[],
+  config: string,
+): [string, string[]] {
+  if (kind === "zookit") return [process.execPath, [ZOOKIT, "serve", config, ...properties]];
   const heap = ["-Xmx256m", "-XX:+UseSerialGC"];
   const path = ["-cp", `/etc/zookeeper/conf:${APACHE_JAR}`];
   const main = "org.apache.zookeeper.server.ZooKeeperServerMain";
-  return ["java", [...heap, ...PROPERTIES, "-Dzookeeper.forceSync=no", ...path, main, config]];
+  return ["java", [...heap, ...properties, "-Dzookeeper.forceSync=no", ...path, main, config]];
+}
+
+/** The answer to a four-letter word. */
+export async function askWord(port: number, word: string): Promise<string> {
+  const connection = await Connection.dial(port);
+  connection.write(new TextEncoder().encode(word));
+  await connection.until(() => false, WORD_MS_MAX);
+  connection.cut();
+  return connection.text;
 }
 
 async function freePort(): Promise<number> {
@@ -92,14 +119,8 @@ async function freePort(): Promise<number> {
 async function waitForPort(port: number, child: ChildProcess): Promise<void> {
   const deadline = Date.now() + START_MS_MAX;
   while (child.exitCode === null && Date.now() < deadline) {
-    const probe = await Connection.dial(port).catch(() => undefined);
-    if (probe !== undefined) {
-      probe.write(new TextEncoder().encode("srvr"));
-      await probe.until(() => false, 1_000);
-      const answered = probe.text.includes("Mode: standalone");
-      probe.cut();
-      if (answered) return;
-    }
+    const answer = await askWord(port, "srvr").catch(() => "");
+    if (answer.includes("Mode: standalone")) return;
     await new Promise((resolve) => setTimeout(resolve, 50)); // Nothing announces itself yet.
   }
   throw new Error(`nothing serves port ${port}`);

@@ -12,28 +12,38 @@ const SET_WATCHES_XID = -8;
 /** How long an answer may take before the transcript says that there is none. */
 const ANSWER_MS_MAX = 5_000;
 export const TIMEOUT_MS = 60_000;
+/** Below the least that the servers give. */
+export const SHORTEST_MS = 0;
+
+export type SessionOptions = {
+  readonly port: number;
+  readonly normaliser: Normaliser;
+  /** The xids that the session uses again and again; left out, it counts. */
+  readonly xids?: readonly number[] | undefined;
+  /** The local address to connect from, one of 127.0.0.0/8; 127.0.0.1 when left out. */
+  readonly address?: string | undefined;
+};
 
 /** One session of a program on one server, over as many connections as it takes. */
 export class Session {
   /** Last zxid seen in any reply. */
   lastZxid = 0n;
-  readonly #port: number;
-  readonly #normaliser: Normaliser;
-  readonly #xids: readonly number[] | undefined;
+  /** All that was sent, oldest first. */
+  readonly requests: Op[] = [];
+  normaliser: Normaliser;
+  readonly #options: SessionOptions;
   #connection: Connection | undefined;
   #id = 0n;
   #password: Uint8Array = new Uint8Array(16);
-  #sentCount = 0;
-  /** Names of the requests not answered yet, oldest first. */
-  #owed: string[] = [];
+  /** Places in `requests` of those not answered yet, oldest first. */
+  #owed: number[] = [];
   #greeted = true;
   #endTold = true;
   #entries: Entry[] = [];
 
-  constructor(port: number, normaliser: Normaliser, xids?: readonly number[]) {
-    this.#port = port;
-    this.#normaliser = normaliser;
-    this.#xids = xids;
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.normaliser = options.normaliser;
   }
 
   get connected(): boolean {
@@ -46,7 +56,7 @@ export class Session {
 
   /** The label of the present session id. */
   get label(): string {
-    return this.#normaliser.label(this.#id);
+    return this.normaliser.label(this.#id);
   }
 
   /**
@@ -63,6 +73,15 @@ export class Session {
     if (!wasNew && !this.exists) await this.connect(timeoutMs, identity);
   }
 
+  /** Re-attaches while the former connection is open, which the server then has to close. */
+  async steal(): Promise<void> {
+    const former = this.#connection;
+    await this.connect(TIMEOUT_MS, null);
+    await former?.until(() => false, ANSWER_MS_MAX);
+    if (former?.closed) this.#entries.push({ kind: "closed" });
+    former?.cut();
+  }
+
   /**
    * Tries to re-attach in a way that a server refuses; the session lives on without a connection.
    */
@@ -77,11 +96,13 @@ export class Session {
 
   /** Writes all of `ops` at once. */
   send(ops: readonly Op[]): void {
-    const context: EncodeContext = { ...this.#normaliser, lastZxid: this.lastZxid };
+    const { root, baseZxid } = this.normaliser;
+    const context: EncodeContext = { root, baseZxid, lastZxid: this.lastZxid };
     const frames = new FrameWriter();
     for (const op of ops) {
       frames.raw(encodeOp(op, this.#xidOf(op), context));
-      this.#owed.push(op.op === "garbled" ? `garbled-${op.of.op}` : op.op);
+      this.#owed.push(this.requests.length);
+      this.requests.push(op);
     }
     this.#connection?.write(frames.body());
   }
@@ -115,7 +136,8 @@ export class Session {
   }
 
   async #hello(lastZxid: bigint, timeoutMs: number, password: Uint8Array): Promise<void> {
-    this.#connection = await Connection.dial(this.#port);
+    const { port, address } = this.#options;
+    this.#connection = await Connection.dial(port, address);
     [this.#greeted, this.#endTold, this.#owed] = [false, false, []];
     const hello = new FrameWriter().int(0).long(lastZxid).int(timeoutMs).long(this.#id);
     this.#connection.write(hello.buffer(password).bool(false).frame());
@@ -164,25 +186,33 @@ export class Session {
   #entryOf(frame: Uint8Array): Entry {
     const reader = new FrameReader(frame);
     const [xid, zxid, err] = [reader.int(), reader.long(), reader.int()];
-    const to = this.#normaliser;
+    const to = this.normaliser;
     if (xid === EVENT_XID) {
       const [type, state] = [reader.int(), reader.int()];
       return { kind: "event", type, state, path: to.path(reader.text()), zxid: to.zxid(zxid) };
     }
     if (zxid > this.lastZxid) this.lastZxid = zxid;
-    const op = this.#owed.shift() ?? "nobody";
+    const request = this.#owed.shift() ?? -1;
+    const op = nameOf(this.requests[request]);
     if (op === "closeSession" && err === 0) this.#id = 0n;
     const none = err !== 0 && reader.left() === 0;
-    const body = none ? null : decodeBody(op.replace("garbled-", ""), reader, to);
-    return { kind: "reply", op, xid, zxid: to.zxid(zxid), err, body };
+    const body = none ? null : decodeBody(op, reader, to);
+    return { kind: "reply", op, request, xid, zxid: to.zxid(zxid), err, body };
   }
 
   #xidOf(op: Op): number {
-    const count = this.#sentCount++;
-    if (this.#xids !== undefined) return this.#xids[count % this.#xids.length] ?? 0;
+    const count = this.requests.length;
+    const { xids } = this.#options;
+    if (xids !== undefined) return xids[count % xids.length] ?? 0;
     if (op.op === "ping") return PING_XID;
     if (op.op === "auth") return AUTH_XID;
     if (op.op === "setWatches" || op.op === "setWatches2") return SET_WATCHES_XID;
     return count;
   }
+}
+
+/** The request's own name, also where it was sent garbled. */
+function nameOf(op: Op | undefined): string {
+  if (op === undefined) return "nobody";
+  return op.op === "garbled" ? op.of.op : op.op;
 }

@@ -1,5 +1,7 @@
 /** What one server said while a program ran, in terms that do not depend on the server. */
 
+import type { Op } from "./program.ts";
+
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
 export interface JsonObject {
   readonly [key: string]: Json;
@@ -22,6 +24,8 @@ export type ReplyEntry = {
   readonly kind: "reply";
   /** Name of the request that this answers, or what the frame could not be matched with. */
   readonly op: string;
+  /** Its place among all requests of its session, from 0; -1 when there is none. */
+  readonly request: number;
   readonly xid: number;
   readonly zxid: string;
   readonly err: number;
@@ -33,12 +37,15 @@ export type EndEntry =
   | { readonly kind: "silent"; readonly missing: number };
 export type Entry = ConnectedEntry | EventEntry | ReplyEntry | EndEntry;
 
-/** All that happened on each session's connection during one step, in order of arrival. */
-export type StepRecord = { readonly sessions: readonly (readonly Entry[])[] };
+/** All that one session sent, and all that arrived on its connections, each in order. */
+export type SessionRecord = {
+  readonly requests: readonly Op[];
+  readonly entries: readonly Entry[];
+};
 
 export type Transcript = {
-  readonly steps: readonly StepRecord[];
-  /** The program's part of the tree at its end: one line a node, in path order. */
+  readonly sessions: readonly SessionRecord[];
+  /** The program's part of the tree at its end: one line a node, parents first. */
   readonly tree: readonly Json[];
 };
 
@@ -55,8 +62,8 @@ export function addCoverage(coverage: Coverage, transcript: Transcript): void {
     const cell = `${op} ${code}`;
     coverage.set(cell, (coverage.get(cell) ?? 0) + 1);
   };
-  for (const step of transcript.steps) {
-    for (const entry of step.sessions.flat()) {
+  for (const session of transcript.sessions) {
+    for (const entry of session.entries) {
       if (entry.kind === "reply") addReply(add, entry);
       else if (entry.kind === "event") add("event", entry.type);
       else if (entry.kind === "connected") add("connect", entry.as);
@@ -72,14 +79,26 @@ function addReply(add: (op: string, code: number | string) => void, entry: Reply
   for (const { type, err } of results ?? []) add(`${entry.op}/${type}`, Number(err));
 }
 
-/** One line an opcode: each code with the count reached on the first and second server. */
+/** Rows of opcodes, columns of codes, in each cell the count on the first and second server. */
 export function coverageTable(first: Coverage, second: Coverage): string {
-  const rows = new Map<string, string[]>();
-  const cells = [...new Set([...first.keys(), ...second.keys()])].sort();
-  for (const cell of cells) {
-    const [op = "", code = ""] = cell.split(" ");
-    const counts = `${first.get(cell) ?? 0}/${second.get(cell) ?? 0}`;
-    rows.set(op, [...(rows.get(op) ?? []), `${code}: ${counts}`]);
-  }
-  return [...rows].map(([op, codes]) => `${op.padEnd(22)} ${codes.join("  ")}`).join("\n");
+  const cells = [...new Set([...first.keys(), ...second.keys()])].map((cell) => cell.split(" "));
+  const codes = [...new Set(cells.map(([, code = ""]) => code))].sort(byNumber);
+  const ops = [...new Set(cells.map(([op = ""]) => op))].sort();
+  const count = (op: string, code: string): string => {
+    const cell = `${op} ${code}`;
+    if (!first.has(cell) && !second.has(cell)) return "";
+    return `${first.get(cell) ?? 0}/${second.get(cell) ?? 0}`;
+  };
+  const table = [["", ...codes], ...ops.map((op) => [op, ...codes.map((code) => count(op, code))])];
+  const widths = table[0]?.map((_, at) => Math.max(...table.map((row) => row[at]?.length ?? 0)));
+  const line = (row: readonly string[]): string =>
+    row.map((text, at) => text.padEnd(widths?.[at] ?? 0)).join(" ");
+  return table.map((row) => line(row).trimEnd()).join("\n");
+}
+
+/** Numbers from the greatest down, then words. */
+function byNumber(a: string, b: string): number {
+  const [first, second] = [Number(a), Number(b)];
+  if (Number.isNaN(first) || Number.isNaN(second)) return a < b ? -1 : 1;
+  return second - first;
 }

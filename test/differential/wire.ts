@@ -3,6 +3,9 @@
  * `core/wire`, so that a mistake made there cannot cancel itself out.
  */
 
+const ENCODER = new TextEncoder();
+const DECODER = new TextDecoder();
+
 /** Builds one frame: a length, which `frame()` fills in, and the body written so far. */
 export class FrameWriter {
   #bytes = new Uint8Array(256);
@@ -36,7 +39,7 @@ export class FrameWriter {
   }
 
   text(value: string | null): this {
-    return this.buffer(value === null ? null : new TextEncoder().encode(value));
+    return this.buffer(value === null ? null : ENCODER.encode(value));
   }
 
   texts(values: readonly (string | null)[] | null): this {
@@ -109,7 +112,7 @@ export class FrameReader {
 
   text(): string | null {
     const bytes = this.buffer();
-    return bytes === null ? null : new TextDecoder().decode(bytes);
+    return bytes === null ? null : DECODER.decode(bytes);
   }
 
   list<T>(item: () => T): T[] | null {
@@ -122,9 +125,13 @@ export class FrameReader {
     return this.#bytes.length - this.#at;
   }
 
-  /** Everything not read yet, as hexadecimal digits. */
-  restHex(): string {
-    return hex(this.#bytes.subarray(this.#at));
+  get offset(): number {
+    return this.#at;
+  }
+
+  /** Everything from `start` on, or what is not read yet, as hexadecimal digits. */
+  restHex(start: number = this.#at): string {
+    return hex(this.#bytes.subarray(start));
   }
 }
 
