@@ -1,0 +1,93 @@
+import type { Zxid } from "../../../core/wire/zxid.ts";
+import type { QuorumPacket, ServerId } from "../messages.ts";
+import type { LinkId } from "./input.ts";
+import type { Peer } from "./peer.ts";
+
+/** Owner of the sessions whose clients are connected to the leader itself. */
+export const LOCAL: LinkId = 0;
+
+/** One learner, as its leader sees it. */
+export class LearnerLink {
+  readonly id: LinkId;
+  readonly sid: ServerId;
+  /** Gets INFORM instead of PROPOSAL and COMMIT. */
+  readonly isObserver: boolean;
+  readonly acceptedEpoch: number;
+  /**
+   * `connected`: waits for the epoch. `informed`: LEADERINFO is sent. `waiting`: ACKEPOCH is in.
+   * `examined`: the stored log is looked at. `syncing`: all up to NEWLEADER is sent. `synced`:
+   * NEWLEADER is acknowledged. `serving`: UPTODATE is sent.
+   */
+  stage: "connected" | "informed" | "waiting" | "examined" | "syncing" | "synced" | "serving" =
+    "connected";
+  /** End of its log, from ACKEPOCH. */
+  lastZxid: Zxid = 0;
+  /** It has this and all before on disk. */
+  acked: Zxid = 0;
+  heardMs: number;
+  /** A proposal that it has been sent, and when that was seen to be unacknowledged. */
+  #mark: { readonly zxid: Zxid; readonly atMs: number } = { zxid: 0, atMs: 0 };
+  #exempt: Zxid = 0;
+  readonly #peer: Peer;
+
+  constructor(
+    peer: Peer,
+    id: LinkId,
+    who: { readonly sid: ServerId; readonly isObserver: boolean; readonly acceptedEpoch: number },
+  ) {
+    this.#peer = peer;
+    this.id = id;
+    this.sid = who.sid;
+    this.isObserver = who.isObserver;
+    this.acceptedEpoch = who.acceptedEpoch;
+    this.heardMs = peer.nowMs;
+  }
+
+  /** From the choice how it catches up, everything new is sent to it as well. */
+  get isForwarding(): boolean {
+    return this.stage === "syncing" || this.stage === "synced" || this.stage === "serving";
+  }
+
+  /** Its vote counts. */
+  get isVoting(): boolean {
+    return !this.isObserver && this.#peer.isVoter(this.sid);
+  }
+
+  send(packet: QuorumPacket): void {
+    this.#peer.emit({ kind: "send", link: this.id, packet });
+  }
+
+  /** Why it is to be given up now; undefined while it does what is asked of it in time. */
+  complaint(): string | undefined {
+    const { nowMs, options } = this.#peer;
+    const silentMs = nowMs - this.heardMs;
+    switch (this.stage) {
+      case "informed":
+      case "syncing":
+        return silentMs >= this.#peer.ticks(options.initLimit)
+          ? "synchronises too long"
+          : undefined;
+      case "serving":
+        if (silentMs >= this.#peer.ticks(options.syncLimit)) return "was silent for too long";
+        return this.#isBehind() ? "acknowledges nothing" : undefined;
+      default:
+        return undefined; // It is the learner that waits.
+    }
+  }
+
+  /**
+   * Looks at the age of what it owes, at each ping. What was proposed before it served is exempt:
+   * learners of some versions never acknowledge that (PP 4.5).
+   */
+  #isBehind(): boolean {
+    const { nowMs, log, options } = this.#peer;
+    if (this.isObserver) return false;
+    if (this.#exempt === 0) this.#exempt = log.last;
+    const { zxid, atMs } = this.#mark;
+    if (this.acked >= zxid || zxid <= this.#exempt) {
+      this.#mark = { zxid: log.last, atMs: nowMs };
+      return false;
+    }
+    return nowMs - atMs >= this.#peer.ticks(options.syncLimit);
+  }
+}

@@ -1,0 +1,244 @@
+import type { ConsensusStatus } from "../../../core/contracts/consensus.ts";
+import type { LogBatch } from "../../../core/contracts/storage.ts";
+import type { Zxid } from "../../../core/wire/zxid.ts";
+import type { ElectionState, ServerId } from "../messages.ts";
+import type { Effect } from "./effect.ts";
+import type { EpochName, Input } from "./input.ts";
+import { LogTail } from "./log_tail.ts";
+import { Membership } from "./membership.ts";
+import type { ZabOptions } from "./options.ts";
+import type { Vote } from "./vote.ts";
+
+/**
+ * What a server is whatever its role: epochs, log, members, vote, the time of the present step, and
+ * the effects gathered in it. Also the rules of the disk, which outlast roles.
+ */
+export class Peer {
+  readonly options: ZabOptions;
+  readonly log: LogTail;
+  /** Members in force. */
+  membership: Membership;
+  /** Members proposed and not known to be in force; undefined when there are none. */
+  pending: Membership | undefined;
+  /** Highest epoch promised, on disk. */
+  acceptedEpoch = 0;
+  /** Last epoch whose leader's history is here, on disk. */
+  currentEpoch = 0;
+  /** What other servers are told while they look for a leader. */
+  state: ElectionState = "looking";
+  vote: Vote;
+  /** Last round of election that this server took part in. */
+  round = 0;
+  nowMs = 0;
+  wallMs = 0;
+  status: ConsensusStatus;
+  /** Everything up to here survives a crash. */
+  durable: Zxid = 0;
+  /** The log could not be cut where a leader said; kept as it is until a snapshot replaces it. */
+  needsSnapshot = false;
+  /** Servers whose last notification said that they run this program. */
+  readonly zookits: Set<ServerId> = new Set();
+  #effects: Effect[] = [];
+  #storing = 0;
+  #busyTree: "no" | "truncating" | "receiving" | "installing" | "reloading" = "no";
+  #cutAt: Zxid = 0;
+  #installing: { readonly epoch: number; readonly zxid: Zxid } = { epoch: 0, zxid: 0 };
+  #isTreeForeign = false;
+
+  constructor(options: ZabOptions) {
+    this.options = options;
+    this.log = new LogTail(options.commitLogCount);
+    this.membership = Membership.parse(options.membership);
+    this.vote = { leader: options.serverId, zxid: 0, peerEpoch: 0, round: 0 };
+    this.status = { role: "looking", serving: "none", serverId: options.serverId, epoch: 0 };
+  }
+
+  get sid(): ServerId {
+    return this.options.serverId;
+  }
+
+  /** Voters of the members in force and of those proposed. */
+  isVoter(sid: ServerId): boolean {
+    return this.membership.isVoter(sid) || this.pending?.isVoter(sid) === true;
+  }
+
+  /** A server that no membership names takes part without a vote. */
+  get isParticipant(): boolean {
+    const member = this.membership.members.get(this.sid) ?? this.pending?.members.get(this.sid);
+    return (member?.role ?? this.options.peerType) === "participant";
+  }
+
+  /** Every voter once, ascending. */
+  get voters(): readonly ServerId[] {
+    const { pending } = this;
+    if (pending === undefined) return this.membership.voters;
+    const all = new Set([...this.membership.voters, ...pending.voters]);
+    return [...all].sort((a, b) => a - b);
+  }
+
+  /** While a reconfiguration is under way, the old and the new members must both agree (PP 7.3). */
+  hasQuorum(has: (sid: ServerId) => boolean): boolean {
+    return this.membership.hasQuorum(has) && this.pending?.hasQuorum(has) !== false;
+  }
+
+  /** Takes note of members that a leader has seen; newer ones than those in force are pending. */
+  learnMembership(text: string): void {
+    if (!this.options.reconfigEnabled || text === "") return;
+    const seen = Membership.parse(text);
+    if (seen.version <= (this.pending ?? this.membership).version) return;
+    this.pending = seen;
+    this.emit({ kind: "membership", text, isCommitted: false });
+  }
+
+  /** The pending members are in force. */
+  activateMembership(): void {
+    if (this.pending === undefined) return;
+    this.membership = this.pending;
+    this.pending = undefined;
+    this.emit({ kind: "membership", text: this.membership.toString(), isCommitted: true });
+  }
+
+  /** Milliseconds of so many ticks. */
+  ticks(count: number): number {
+    return count * this.options.tickTimeMs;
+  }
+
+  emit(effect: Effect): void {
+    this.#effects.push(effect);
+  }
+
+  /** The effects gathered since the last call. */
+  takeEffects(): readonly Effect[] {
+    if (this.#effects.length === 0) return NONE;
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  note(
+    level: "info" | "warn",
+    text: string,
+    fields: Readonly<Record<string, string | number | boolean>> = {},
+  ): void {
+    this.emit({ kind: "note", level, text, fields });
+  }
+
+  setStatus(role: ConsensusStatus["role"], serving: ConsensusStatus["serving"]): void {
+    const { sid, currentEpoch: epoch } = this;
+    const old = this.status;
+    if (old.role === role && old.serving === serving && old.epoch === epoch) return;
+    this.status = { role, serving, serverId: sid, epoch };
+    this.emit({ kind: "status", status: this.status });
+  }
+
+  // The disk.
+
+  /** Puts transactions into the log; `durable` tells when they are on disk. */
+  append(batch: LogBatch): void {
+    this.log.add(batch);
+    this.emit({ kind: "append", batch });
+  }
+
+  /** Applies what is logged up to `through`. */
+  deliver(through: Zxid): void {
+    const { log } = this;
+    if (through <= log.applied) return;
+    for (const batch of log.between(log.applied, through)) this.emit({ kind: "deliver", batch });
+    log.markApplied(through);
+  }
+
+  storeEpoch(which: EpochName, epoch: number): void {
+    this.#storing += 1;
+    this.emit({ kind: "store-epoch", which, epoch });
+  }
+
+  truncate(through: Zxid): void {
+    this.#busyTree = "truncating";
+    this.#cutAt = through;
+    this.emit({ kind: "truncate", through, reload: this.log.applied > through });
+  }
+
+  /** From here on the tree is not that of the own log, until it is installed or built anew. */
+  receiveSnapshot(link: number, zxid: Zxid): void {
+    this.#busyTree = "receiving";
+    this.#isTreeForeign = true;
+    this.emit({ kind: "receive-snapshot", link, zxid });
+  }
+
+  /** Makes the tree as it is, which holds everything up to `zxid`, the stored one. */
+  install(epoch: number, zxid: Zxid): void {
+    this.#busyTree = "installing";
+    this.#installing = { epoch, zxid };
+    this.emit({ kind: "install", epoch });
+  }
+
+  /** Whether the disk is busy with something that nobody else can hasten. */
+  get isDiskAtWork(): boolean {
+    return this.#busyTree === "truncating" || this.#busyTree === "installing";
+  }
+
+  /** Takes note of an answer of the disk, before any role hears of it. */
+  diskAnswered(input: Input): void {
+    switch (input.kind) {
+      case "durable":
+        this.durable = Math.max(this.durable, input.zxid);
+        return;
+      case "epoch-stored":
+        // The number in memory follows the one on disk (ZOOKEEPER-2307).
+        this.#storing -= 1;
+        if (input.which === "accepted") this.acceptedEpoch = input.epoch;
+        else this.currentEpoch = input.epoch;
+        return;
+      case "installed":
+        this.#treeIs(this.#installing.zxid);
+        this.currentEpoch = this.#installing.epoch;
+        this.needsSnapshot = false;
+        return;
+      case "reloaded":
+        this.#isTreeForeign = false;
+        this.#busyTree = "no";
+        return this.log.markApplied(this.log.last);
+      case "truncated":
+        this.#busyTree = "no";
+        // The checkpoint may be beyond the place, or the log not have it (ZOOKEEPER-1549).
+        if (!input.ok) this.needsSnapshot = true;
+        else this.#cut(this.#cutAt);
+        return;
+      case "snapshot-received":
+        this.#busyTree = "no";
+        return;
+      default:
+        return;
+    }
+  }
+
+  #treeIs(zxid: Zxid): void {
+    this.#isTreeForeign = false;
+    this.#busyTree = "no";
+    this.log.reset(zxid);
+    this.durable = zxid;
+  }
+
+  #cut(through: Zxid): void {
+    this.log.cut(through);
+    this.durable = through;
+  }
+
+  /**
+   * Nothing of a former role is under way any more, and log, memory and tree agree: only then may
+   * this server vote (ZOOKEEPER-2845, 4541, 4712).
+   */
+  get isSettled(): boolean {
+    const isWritten = this.durable >= this.log.last && this.#storing === 0;
+    return isWritten && this.#busyTree === "no" && !this.#isTreeForeign;
+  }
+
+  /** What a snapshot that never became whole left in the tree is thrown away (ZOOKEEPER-3642). */
+  repairTree(): void {
+    if (!this.#isTreeForeign || this.#busyTree !== "no") return;
+    this.#busyTree = "reloading";
+    this.emit({ kind: "reload" });
+  }
+}
+
+const NONE: readonly Effect[] = [];
