@@ -33,6 +33,8 @@ const EXISTS_READ = "section 17, row 'exists READ check, ACL-filtered events'";
 const UNREADABLE: Op = { op: "create", path: "@/a", data: "", acl: "noRead", flags: 0 };
 const HIDDEN_EXISTS: Op = { op: "exists", path: "@/a", watch: true };
 
+/** The path of a node that is not there, as bytes. */
+const DELETE_CONTAINER: Op = { op: "raw", bytes: "0000000d00000009000000142f6e6f6e65" };
 const OLD_EVENT = "event 3 @/a zxid -1";
 const WATCHER_TYPES = "section 17, row 'remove/checkWatches types 4, 5; coexisting modes'";
 
@@ -135,6 +137,20 @@ export const ALLOWED: readonly AllowedDifference[] = [
     example: exampleOf({ op: "check", path: "@", version: 0 }),
     apache: ["silent"],
     zookit: ["check -6", "closed"],
+  },
+  {
+    name: "internal-types",
+    source: "section 3.0: 'Java accepts -10 and 20 from the wire'",
+    reason: "createSession and deleteContainer are no client's to send; Apache obeys",
+    example: {
+      identities: [null],
+      steps: [
+        { kind: "batch", session: 0, ops: [{ op: "unknown", type: -10 }] },
+        { kind: "batch", session: 0, ops: [DELETE_CONTAINER] },
+      ],
+    },
+    apache: ["unknown -5", "raw -8"],
+    zookit: ["unknown -6", "closed", "raw -6", "closed"],
   },
   {
     name: "create2-in-multi",

@@ -23,7 +23,7 @@ import type { CreateOp, Op, Program, Step } from "./program.ts";
  *   applied, so pipelined writes may overshoot (section 14).
  * - Behind a setACL a batch only reads, see `predictable`.
  * - A session uses one kind of watch: in 3.8.0 a later mode replaces the former (section 5.2).
- *   Sessions 0 and 1 set one-shot watches, 2 persistent and 3 recursive ones.
+ *   Session 2 sets persistent watches, 3 recursive ones, the others one-shot ones.
  */
 export function programs(): fc.Arbitrary<Program> {
   const ordinary = fc.oneof(...SESSIONS.map(pipelinedStep));
@@ -40,14 +40,17 @@ export function programs(): fc.Arbitrary<Program> {
     [1, "super:secret"],
   );
   const program = fc.record({
-    identities: fc.tuple(identity, identity, identity, identity),
+    identities: fc.tuple(...SESSIONS.map(() => identity)),
+    addresses: fc.constantFrom([], FROM_ELSEWHERE),
     steps: fc.oneof({ weight: 6, arbitrary: pipelined }, { weight: 1, arbitrary: limited }),
   });
   const withOddXids = program.map((each): Program => ({ ...each, xids: ODD_XIDS }));
   return fc.oneof({ weight: 4, arbitrary: program }, { weight: 1, arbitrary: withOddXids });
 }
 
-const SESSIONS = [0, 1, 2, 3] as const;
+const SESSIONS = [0, 1, 2, 3, 4] as const;
+/** The last two sessions are not those whom the list `loopback` means. */
+const FROM_ELSEWHERE = ["127.0.0.1", "127.0.0.1", "127.0.0.1", "127.0.0.2", "127.0.0.2"];
 /** Any but -1, which is that of events. */
 const ODD_XIDS = [7, 7, 7, 0, -3, -2, -4, -8, 2 ** 31 - 1, -(2 ** 31), 7, 1];
 type Lengths = { readonly minLength: number; readonly maxLength: number };
@@ -72,7 +75,7 @@ function firstStep(): fc.Arbitrary<Step> {
   };
   const nodes = fc.tuple(...["@/a", "@/b", "@/a/x", "@/b/x", "@/a/x/k"].map(node));
   const ops = nodes.map((made) => made.filter((each) => each !== null));
-  return fc.record({ kind: fc.constant("batch" as const), session: fc.nat({ max: 3 }), ops });
+  return fc.record({ kind: fc.constant("batch" as const), session: fc.nat({ max: 4 }), ops });
 }
 
 function pipelinedStep(session: number): fc.Arbitrary<Step> {
@@ -85,7 +88,9 @@ function pipelinedStep(session: number): fc.Arbitrary<Step> {
     { weight: 4, arbitrary: batch(session, lifeOfAWatch(session)) },
     { weight: 3, arbitrary: batch(session, tupled(endingOp())) },
     { weight: 2, arbitrary: fc.constant<Step>({ kind: "drop", session }) },
-    { weight: 2, arbitrary: fc.constant<Step>({ kind: "expire", session }) },
+    { weight: 1, arbitrary: fc.constant<Step>({ kind: "steal", session }) },
+    { weight: 1, arbitrary: fc.constant<Step>({ kind: "expire", session }) },
+    { weight: 1, arbitrary: fc.constant<Step>({ kind: "vanish", session }) },
     { weight: 1, arbitrary: fc.constant<Step>({ kind: "wrongPassword", session }) },
     { weight: 1, arbitrary: fc.constant<Step>({ kind: "zxidAhead", session }) },
   );

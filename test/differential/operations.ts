@@ -1,23 +1,41 @@
 import fc from "fast-check";
 import { acl, data, GOOD_PATHS, path, SEQUENTIAL_PARENTS, version, weighted } from "./names.ts";
 import type { CreateOp, Op, PathText } from "./program.ts";
+import { SUPER } from "./servers.ts";
 
-/** Sessions below this number set one-shot watches. */
-const STANDARD_SESSIONS = 2;
 const PERSISTENT_SESSION = 2;
+const RECURSIVE_SESSION = 3;
+
+/** Whether the session sets one-shot watches, and no others. */
+function isOneShot(session: number): boolean {
+  return session !== PERSISTENT_SESSION && session !== RECURSIVE_SESSION;
+}
 
 /** Any request that keeps the connection open; `session` decides on the kind of watch. */
 export function ordinaryOp(session: number): fc.Arbitrary<Op> {
   const plain = fc.oneof(
     { weight: 12, arbitrary: writeOp() },
-    { weight: 8, arbitrary: readOp(session < STANDARD_SESSIONS) },
+    { weight: 8, arbitrary: readOp(isOneShot(session)) },
     { weight: 3, arbitrary: watchOp(session) },
     { weight: 3, arbitrary: multiOp() },
     { weight: 1, arbitrary: bareOp() },
   );
   // A reconfig that cannot be read takes no zxid on Apache, unlike every other write.
   const garbled = garbledOp(plain.filter(({ op }) => op !== "reconfig"));
-  return fc.oneof({ weight: 20, arbitrary: plain }, garbled);
+  return fc.oneof(
+    { weight: 200, arbitrary: plain },
+    { weight: 10, arbitrary: garbled },
+    { weight: 1, arbitrary: longOp() },
+  );
+}
+
+/** Requests up to the longest that servers take by default. */
+function longOp(): fc.Arbitrary<Op> {
+  const data = fc.constantFrom("#100000", "#1000000", "#1048574", "#1048575");
+  const [op, at, version] = [fc.constant("setData" as const), path(), fc.constant(-1)];
+  const create = createOp(fc.constant(0), path());
+  const made = fc.tuple(create, data).map(([each, long]): Op => ({ ...each, data: long }));
+  return fc.oneof(fc.record({ op, path: at, data, version }), made);
 }
 
 function createOp(
@@ -94,7 +112,7 @@ function readOp(mayWatch: boolean): fc.Arbitrary<Op> {
 }
 
 function watchOp(session: number): fc.Arbitrary<Op> {
-  const standard = session < STANDARD_SESSIONS;
+  const standard = isOneShot(session);
   const mode = session === PERSISTENT_SESSION ? 0 : 1;
   const add = fc.record({
     op: fc.constant("addWatch" as const),
@@ -205,7 +223,7 @@ export function lifeOfAWatch(session: number): fc.Arbitrary<readonly Op[]> {
   const mode = session === PERSISTENT_SESSION ? 0 : 1;
   const reads = ["exists", "getData", "getChildren"] as const;
   const set = (at: PathText): fc.Arbitrary<Op> =>
-    session < STANDARD_SESSIONS
+    isOneShot(session)
       ? fc.record({
           op: fc.constantFrom(...reads),
           path: fc.constant(at),
@@ -213,7 +231,7 @@ export function lifeOfAWatch(session: number): fc.Arbitrary<readonly Op[]> {
         })
       : fc.constant<Op>({ op: "addWatch", path: at, mode });
   const look = (at: PathText): fc.Arbitrary<Op> => {
-    const types = session < STANDARD_SESSIONS ? [1, 2, 3] : [3];
+    const types = isOneShot(session) ? [1, 2, 3] : [3];
     const op = fc.constantFrom<"checkWatches" | "removeWatches">("checkWatches", "removeWatches");
     return fc.record({ op, path: fc.constant(at), mode: fc.constantFrom(...types) });
   };
@@ -237,7 +255,7 @@ function bareOp(): fc.Arbitrary<Op> {
 
 /** What a connection may say about who it is. */
 export function identityOp(): fc.Arbitrary<Op> {
-  const auth = fc.constantFrom("alice:a", "bob:b", "bob:b", "nocolon", ":", "");
+  const auth = fc.constantFrom("alice:a", "bob:b", "carol:c", SUPER, "nocolon", ":", "");
   return fc.oneof(
     {
       weight: 6,
@@ -252,13 +270,15 @@ export function identityOp(): fc.Arbitrary<Op> {
   );
 }
 
-/** What ends the connection: closeSession, a failing auth, unknown requests, broken frames. */
+/** What ends the connection: closeSession, a failing auth, unknown requests, bad or long frames. */
 export function endingOp(): fc.Arbitrary<Op> {
   const authOp = fc.record({
     op: fc.constant("auth" as const),
     scheme: fc.constantFrom("nonesuch", "world", null),
     auth: fc.constantFrom("x:y", null),
   });
+  const [data, version] = ["#1048576", -1];
+  const tooLong = path().map((at): Op => ({ op: "setData", path: at, data, version }));
   const unknown = fc.record({
     op: fc.constant("unknown" as const),
     type: fc.constantFrom(0, -1, 10, 23, 50, 99, 108, 1_000),
@@ -270,6 +290,7 @@ export function endingOp(): fc.Arbitrary<Op> {
     { weight: 2, arbitrary: authOp },
     { weight: 2, arbitrary: unknown },
     { weight: 2, arbitrary: raw },
+    { weight: 1, arbitrary: tooLong },
   );
 }
 
