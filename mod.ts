@@ -27,6 +27,7 @@ import { consoleLogger, type LogLevel, systemClock, systemEntropy } from "./plug
 import { MemoryTransport } from "./transports/memory/mod.ts";
 
 export * from "./core/contracts/admin.ts";
+export * from "./core/contracts/audit.ts";
 export * from "./core/contracts/auth.ts";
 export * from "./core/contracts/clock.ts";
 export * from "./core/contracts/consensus.ts";
@@ -53,6 +54,7 @@ export type { Acl, Id, Stat } from "./core/wire/records.ts";
 export { SessionId } from "./core/wire/session_id.ts";
 export type { Zxid } from "./core/wire/zxid.ts";
 export { adminServer, fourLetterWords, prometheusMetrics } from "./plugins/admin/mod.ts";
+export { auditLog } from "./plugins/audit/mod.ts";
 export { digestAuth, ipAuth, saslDigestMd5, x509Auth } from "./plugins/auth/mod.ts";
 export { plainMetrics } from "./plugins/metrics/mod.ts";
 export { bucketSessions } from "./plugins/sessions/mod.ts";

@@ -5,6 +5,7 @@ import {
   type Places,
   prometheusMetrics,
 } from "../plugins/admin/mod.ts";
+import { auditLog } from "../plugins/audit/mod.ts";
 import { digestAuth, ipAuth, saslDigestMd5, x509Auth } from "../plugins/auth/mod.ts";
 import { plainMetrics } from "../plugins/metrics/mod.ts";
 import { bucketSessions } from "../plugins/sessions/mod.ts";
@@ -56,6 +57,7 @@ export function composePlugins(
       ...places,
     }),
     ...(config.metrics.enabled ? [metrics(config)] : []),
+    ...(config.audit.enabled ? [auditLog({ file: config.audit.file })] : []),
     ...(isAdminOn(config) ? [admin(config, places, origin)] : []),
   ];
 }

@@ -46,6 +46,7 @@ const PACKAGES: readonly (readonly [name: string, folders: readonly string[]])[]
       "storage",
       "client/transports",
       "plugins/admin",
+      "plugins/audit",
       "plugins/auth",
       "plugins/system",
       ...OUTER,

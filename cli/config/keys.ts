@@ -1,5 +1,5 @@
 import { type ConfigKey, key } from "./config_key.ts";
-import { ADMIN } from "./operator_keys.ts";
+import { ADMIN, AUDIT } from "./operator_keys.ts";
 import type { ServerConfig } from "./server_config.ts";
 import { TLS } from "./tls_keys.ts";
 import { FLAG, LIST, oneOf, TEXT, whole, YES_NO } from "./values.ts";
@@ -256,4 +256,5 @@ export const CONFIG_KEYS: readonly {
   { topic: "TLS", keys: TLS },
   { topic: "Metrics", keys: METRICS },
   { topic: "Admin HTTP server", keys: ADMIN },
+  { topic: "Audit log", keys: AUDIT },
 ];

@@ -3,6 +3,18 @@ import { FLAG, TEXT, whole } from "./values.ts";
 
 const INT_MAX = 0x7fff_ffff;
 
+/** Keys of the audit log. */
+export const AUDIT: readonly ConfigKey[] = [
+  key("audit.enable", FLAG, ({ audit }, value) => (audit.enabled = value), {
+    help: "whether every write is logged, by whom and with what end",
+    fallback: "false",
+  }),
+  key("auditlog.file", TEXT, ({ audit }, value) => (audit.file = value), {
+    help: "file for these lines, put aside at 10 MB, 10 of them kept",
+    fallback: "none: they go where the messages go",
+  }),
+];
+
 /** Keys of the admin HTTP server. */
 export const ADMIN: readonly ConfigKey[] = [
   key("admin.enableServer", FLAG, ({ admin }, value) => (admin.enabled = value), {

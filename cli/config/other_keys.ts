@@ -62,8 +62,8 @@ export const NOT_APPLICABLE: readonly OtherKeys[] = [
     names: ["admin.*", "jmx.*"],
   },
   {
-    reason: "no audit log yet",
-    names: ["audit.*"],
+    reason: "the audit log has one form",
+    names: ["audit.*", "auditlog.*"],
   },
   {
     reason: "the log and the tree are SQLite databases of their own making",
@@ -123,6 +123,10 @@ export const REFUSED: readonly OtherKeys[] = [
   {
     reason: "TLS here cannot be narrowed down so: leave it out",
     names: ["ssl.crl", "ssl.ocsp", "ssl.clientHostnameVerification", "ssl.context.supplier.class"],
+  },
+  {
+    reason: "the admin server speaks plain HTTP: leave it out",
+    names: ["admin.portUnification", "admin.forceHttps", "admin.needClientAuth"],
   },
   {
     reason: "ensembles are not supported yet: leave it out to run a single server",

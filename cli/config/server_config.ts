@@ -81,6 +81,8 @@ export interface ServerConfig {
   /** An address that is not given is that of {@link host}. */
   metrics: { enabled: boolean; host: string | undefined; port: number; processMetrics: boolean };
   readonly admin: AdminConfig;
+  /** Without a file, lines go where the messages go. */
+  readonly audit: { enabled: boolean; file: string | undefined };
 }
 
 /** What applies where nothing is said. */
@@ -126,6 +128,7 @@ export function defaultConfig(): ServerConfig {
       commandUrl: "/commands",
       idleTimeoutMs: 30_000,
     },
+    audit: { enabled: false, file: undefined },
   };
 }
 

@@ -1,4 +1,5 @@
 import { ADMIN_COMMAND } from "../contracts/admin.ts";
+import { AUDITOR, type Auditor } from "../contracts/audit.ts";
 import { AUTH_PROVIDER } from "../contracts/auth.ts";
 import { type Cancel, CLOCK, type Clock } from "../contracts/clock.ts";
 import { CONSENSUS } from "../contracts/consensus.ts";
@@ -27,6 +28,7 @@ const MANY: ReadonlySet<Token<unknown>> = new Set<Token<unknown>>([
   FIRST_BYTES,
   SERVICE,
   ADMIN_COMMAND,
+  AUDITOR,
 ]);
 
 /** Contracts that no server can do without. */
@@ -67,6 +69,7 @@ export class KernelServer {
   readonly #reaper: Reaper;
   readonly #states = new StateFeed();
   readonly #transports: Transport[];
+  readonly #auditors: readonly Auditor[];
   #services: Service[] = [];
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
@@ -93,6 +96,7 @@ export class KernelServer {
     this.#logger = get(LOGGER);
     this.#storage = get(STORAGE);
     this.#transports = all(TRANSPORT);
+    this.#auditors = all(AUDITOR);
     this.#clients = new ClientServer(
       {
         clock: this.clock,
@@ -102,6 +106,7 @@ export class KernelServer {
         consensus: get(CONSENSUS),
         tracking: get(SESSION_TRACKING),
         authProviders: all(AUTH_PROVIDER),
+        auditors: this.#auditors,
       },
       options,
       (error) => this.#fail(error),
@@ -138,7 +143,9 @@ export class KernelServer {
     this.#starting = this.#start();
     try {
       await this.#starting;
+      for (const auditor of this.#auditors) auditor.started(true);
     } catch (error) {
+      for (const auditor of this.#auditors) auditor.started(false);
       await this.stop();
       throw error;
     }
@@ -181,6 +188,7 @@ export class KernelServer {
   }
 
   async #stop(): Promise<void> {
+    if (this.#states.now === "running") for (const auditor of this.#auditors) auditor.stopping();
     this.#states.set("stopping");
     const step = (name: string, task: () => Promise<void>): Promise<void> =>
       this.#bounded(name, task);

@@ -1,3 +1,4 @@
+import type { Auditor } from "../contracts/audit.ts";
 import type { AuthProvider, SaslExchange } from "../contracts/auth.ts";
 import type { Cancel, Clock } from "../contracts/clock.ts";
 import type { Consensus, WriteRequest } from "../contracts/consensus.ts";
@@ -43,6 +44,7 @@ export interface ServerParts {
   readonly consensus: Consensus;
   readonly tracking: SessionTracking;
   readonly authProviders: readonly AuthProvider[];
+  readonly auditors: readonly Auditor[];
 }
 
 /**
@@ -66,6 +68,7 @@ export class ClientServer implements ServerContext {
   readonly changes: ChangeFeed;
   readonly sessionEvents: SessionFeed;
   readonly replica: ServerReplica;
+  readonly auditors: readonly Auditor[];
   /** Connections whose frames are read; those of four-letter words are in {@link claimed}. */
   readonly connections: Set<ClientConnection> = new Set();
   /** Connections that something else than frames took, and when, in monotonic ms. */
@@ -83,6 +86,7 @@ export class ClientServer implements ServerContext {
     this.clock = parts.clock;
     this.logger = parts.logger.child("server");
     this.consensus = parts.consensus;
+    this.auditors = parts.auditors;
     this.permissions = new Permissions(parts.authProviders, options.skipAcl);
     this.statistics = new Statistics(parts.metrics);
     this.handshake = new Handshake(this);
@@ -137,6 +141,7 @@ export class ClientServer implements ServerContext {
   disconnectAll(): void {
     for (const connection of [...this.connections]) connection.destroy();
     this.sessions.clear();
+    for (const auditor of this.auditors) auditor.abandoned();
   }
 
   /** Takes a new connection, unless there are too many (`maxClientCnxns`, `maxCnxns`). */
@@ -219,6 +224,7 @@ export class ClientServer implements ServerContext {
     request.bodyEnd = end;
     request.ids = connection.ids;
     if (session.isLocal) this.#prepareLocal(session, request);
+    for (const auditor of this.auditors) auditor.submitted(request, connection.transport.peer);
     this.consensus.submit(request);
   }
 
