@@ -21,6 +21,8 @@ import type { Random } from "./random.ts";
 export interface DiskHabits {
   /** Time until a change is durable, ms. */
   syncMs: readonly [min: number, max: number];
+  /** Further time that each change takes at the most, ms; 0 for a disk that is well. */
+  stallMs: number;
   /** Time that a read takes, ms. */
   readMs: number;
   /** The next change fails so. Whether it reached the medium is chance. */
@@ -85,11 +87,13 @@ class File {
   }
 
   #sync(): void {
-    const [minMs, maxMs] = this.#habits.syncMs;
+    const { syncMs, stallMs } = this.#habits;
+    const [minMs, maxMs] = syncMs;
     const { scheduler } = this.#machine;
     const { life } = this.#machine;
     // The medium works on while the process is stopped; only its answer waits.
-    scheduler.after(this.#random.between(minMs, maxMs), () => {
+    const stalledMs = stallMs * this.#random.fraction();
+    scheduler.after(this.#random.between(minMs, maxMs) + stalledMs, () => {
       if (this.#machine.life !== life) return;
       const first = this.#pending.shift();
       if (first === undefined) return;

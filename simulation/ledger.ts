@@ -24,6 +24,8 @@ interface Position {
 export class Ledger {
   readonly entries: LedgerEntry[] = [];
   readonly #byZxid = new Map<Zxid, LedgerEntry>();
+  /** All that was ever delivered, committed or not; a snapshot may contain it. */
+  readonly #heard = new Map<Zxid, LedgerEntry>();
   /** What comes after a zxid. */
   readonly #next = new Map<Zxid, LedgerEntry>();
   readonly #positions = new Map<number, Position>();
@@ -90,8 +92,12 @@ export class Ledger {
     }
     position.at = zxid;
     const entry = { zxid, previous, bytes: bytes.slice(start, end) };
-    if (position.isServing) this.#commit(server, entry);
-    else position.tentative.push(entry);
+    if (position.isServing) {
+      this.#commit(server, entry);
+    } else {
+      position.tentative.push(entry);
+      this.#heard.set(zxid, entry);
+    }
   }
 
   /** A server begins or ends to serve; what it has delivered so far counts as committed then. */
@@ -100,6 +106,7 @@ export class Ledger {
     position.isServing = isServing;
     if (!isServing) return;
     for (const entry of position.tentative.splice(0)) this.#commit(server, entry);
+    if (position.at > this.last) this.#commitGap(server, position.at);
   }
 
   /** A server is established as the leader of an epoch, and serves. */
@@ -128,6 +135,7 @@ export class Ledger {
     const known = this.#next.get(entry.previous);
     const [before, zxid] = [formatZxid(entry.previous), formatZxid(entry.zxid)];
     if (known === undefined) {
+      if (entry.previous > this.last) this.#commitGap(server, entry.previous);
       if (entry.previous !== this.last) {
         const last = formatZxid(this.last);
         const so = `after ${before}, but the ensemble has committed up to ${last}`;
@@ -143,6 +151,22 @@ export class Ledger {
     } else if (!areEqual(known.bytes, entry.bytes)) {
       this.#violated(`server ${server} delivered ${zxid} with other bytes than others`);
     }
+  }
+
+  /** A serving server has got these by a snapshot; somebody must have delivered them before. */
+  #commitGap(server: number, through: Zxid): void {
+    const chain: LedgerEntry[] = [];
+    for (let at = through; at > this.last; ) {
+      const entry = this.#heard.get(at);
+      if (entry === undefined) {
+        const last = formatZxid(this.last);
+        this.#violated(`server ${server} has ${formatZxid(at)} from nobody, after ${last}`);
+        return;
+      }
+      chain.push(entry);
+      at = entry.previous;
+    }
+    for (const entry of chain.reverse()) this.#commit(server, entry);
   }
 
   #position(server: number): Position {

@@ -82,6 +82,11 @@ export class Machine {
     this.#crash = { kind, left: count, ending };
   }
 
+  /** Forgets what {@link crashAt} was told. */
+  disarm(): void {
+    this.#crash = undefined;
+  }
+
   /** Called before each effect. @returns whether it may take place. */
   effect(kind: EffectKind): boolean {
     const crash = this.#crash;

@@ -45,8 +45,7 @@ export class Network {
   readonly #random: Random;
   readonly #hosts = new Map<string, Host>();
   readonly #routes = new Map<string, Route>();
-  /** How long packets take on routes that are made from now on. */
-  delays: Delays = { minMs: 0.1, maxMs: 1, slowPart: 0 };
+  #delays: Delays = { minMs: 0.1, maxMs: 1, slowPart: 0 };
 
   constructor(scheduler: Scheduler, random: Random) {
     this.#scheduler = scheduler;
@@ -72,6 +71,12 @@ export class Network {
     return [...this.#hosts.keys()];
   }
 
+  /** From now on packets take so long on every route. */
+  setDelays(delays: Delays): void {
+    this.#delays = delays;
+    for (const route of this.#routes.values()) route.delays = delays;
+  }
+
   /** Opens every route and clears every clog. */
   heal(): void {
     for (const route of this.#routes.values()) {
@@ -90,7 +95,7 @@ export class Network {
     const key = `${from} ${to}`;
     let route = this.#routes.get(key);
     if (route === undefined) {
-      route = new Route(this.#random.fork(key), this.delays);
+      route = new Route(this.#random.fork(key), this.#delays);
       this.#routes.set(key, route);
     }
     return route;

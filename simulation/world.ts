@@ -206,7 +206,7 @@ export class World {
   }
 
   #addServer(id: number): SimulatedServer {
-    const habits: DiskHabits = { syncMs: [0.5, 5], readMs: 0.1, failsNext: undefined };
+    const habits: DiskHabits = { syncMs: [0.5, 5], readMs: 0.1, stallMs: 0, failsNext: undefined };
     const { tickTimeMs = 200, options } = this.#options;
     return new SimulatedServer(id, this.addMachine(`server${id}`), habits, {
       network: this.network,

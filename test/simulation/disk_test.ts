@@ -35,7 +35,7 @@ function openAt(home: Home): Storage {
 }
 
 function makeHome(): Home {
-  const habits: DiskHabits = { syncMs: [0.5, 2], readMs: 0.1, failsNext: undefined };
+  const habits: DiskHabits = { syncMs: [0.5, 2], readMs: 0.1, stallMs: 0, failsNext: undefined };
   return { machine: pump.machine("server"), medium: new Medium(), habits };
 }
 

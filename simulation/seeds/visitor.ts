@@ -1,0 +1,170 @@
+import { type WriteOperation, ZkError, type ZooKeeperClient } from "../../client/mod.ts";
+import type { Call, Change, History, Notified, Operation, Outcome } from "../checkers/history.ts";
+import type { Machine } from "../machine.ts";
+import type { World } from "../world.ts";
+
+/** Codes that say nothing of whether a request was carried out. */
+const OPEN = new Set(["ConnectionLoss", "SessionExpired", "SessionMoved", "OperationTimeout"]);
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** A client that writes down all that it asks for, and what it is told. */
+export class Visitor {
+  readonly machine: Machine;
+  readonly #world: World;
+  readonly #history: History;
+  readonly #timeoutMs: number;
+  #client: ZooKeeperClient;
+  #number: number;
+  /** Ends what waits in a process that died. */
+  readonly #waiting = new Set<() => void>();
+
+  constructor(world: World, machine: Machine, parts: { history: History; timeoutMs: number }) {
+    this.#world = world;
+    this.machine = machine;
+    this.#history = parts.history;
+    this.#timeoutMs = parts.timeoutMs;
+    this.#client = this.#begin();
+    this.#number = parts.history.nextClient();
+    machine.died.add(() => {
+      for (const end of [...this.#waiting]) end();
+    });
+  }
+
+  /** Its number now: another one with each session. */
+  get number(): number {
+    return this.#number;
+  }
+
+  /** Whether its session is over, or its process. */
+  get isOver(): boolean {
+    const { status } = this.#client.state;
+    return !this.machine.isAlive || status === "expired" || status === "closed";
+  }
+
+  /** Resolves when there is a session, or there will be none. */
+  connected(): Promise<void> {
+    return this.#whileAlive(this.#client.connect().catch(() => {}));
+  }
+
+  /** Begins another session, after a crash too; what was asked for before stays as it is. */
+  renew(): void {
+    if (!this.machine.isAlive) this.machine.start();
+    this.#client = this.#begin();
+    this.#number = this.#history.nextClient();
+  }
+
+  /** Ends the session as an application does. */
+  close(): Promise<void> {
+    return this.#whileAlive(this.#client.close());
+  }
+
+  /** Asks for something. Resolves when the outcome is known, or known to be open. */
+  perform(operation: Operation, isWatched = false): Promise<void> {
+    return this.#whileAlive(this.#perform(operation, isWatched));
+  }
+
+  /** Resolves with `done`, or when the process dies. */
+  #whileAlive(done: Promise<void>): Promise<void> {
+    if (!this.machine.isAlive) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const end = (): void => {
+        this.#waiting.delete(end);
+        resolve();
+      };
+      this.#waiting.add(end);
+      done.then(end, reject);
+    });
+  }
+
+  async #perform(operation: Operation, isWatched: boolean): Promise<void> {
+    const client = this.#client;
+    const watch: { notified: Notified | undefined } = { notified: undefined };
+    const call: Mutable<Call> = {
+      client: this.#number,
+      session: client.session.id,
+      operation,
+      calledAt: this.#history.tick(),
+      returnedAt: Number.POSITIVE_INFINITY,
+      outcome: { kind: "unknown" },
+      ...(isWatched && { watch }),
+    };
+    this.#history.calls.push(call);
+    try {
+      call.outcome = await this.#send(client, operation, isWatched ? watch : undefined);
+    } catch (error) {
+      if (!(error instanceof ZkError)) throw error;
+      const isOpen = OPEN.has(error.kind);
+      if (!isOpen) call.outcome = { kind: "refused", error: error.kind };
+    }
+    if (call.outcome.kind !== "unknown") call.returnedAt = this.#history.tick();
+  }
+
+  #begin(): ZooKeeperClient {
+    const client = this.#world.client(this.machine, {
+      timeoutMs: this.#timeoutMs,
+      reconnectDelayMaxMs: 500,
+    });
+    client.connect().catch(() => {}); // Its state tells; whoever waits asks again.
+    return client;
+  }
+
+  async #send(
+    client: ZooKeeperClient,
+    operation: Operation,
+    watch: { notified: Notified | undefined } | undefined,
+  ): Promise<Outcome> {
+    const listener = watch && {
+      watch: ({ type }: { readonly type: Notified["type"] }) => {
+        watch.notified = { at: this.#history.tick(), type };
+      },
+    };
+    switch (operation.kind) {
+      case "get": {
+        const { data, stat, zxid } = await client.getData(operation.path, listener);
+        return { kind: "data", data: new TextDecoder().decode(data ?? undefined), stat, zxid };
+      }
+      case "children": {
+        const { children, zxid } = await client.getChildren(operation.path, listener);
+        return { kind: "children", children, zxid };
+      }
+      case "sync":
+        await client.sync(operation.path);
+        return { kind: "done", stats: [], paths: [] };
+      case "create": {
+        const { path, data } = operation;
+        const made = await client.create(path, data, { mode: modeOf(operation) });
+        return { kind: "done", stats: [made.stat], paths: [made.path] };
+      }
+      case "set": {
+        const { path, data, version } = operation;
+        return { kind: "done", stats: [await client.setData(path, data, { version })], paths: [] };
+      }
+      case "delete":
+        await client.delete(operation.path, { version: operation.version });
+        return { kind: "done", stats: [], paths: [] };
+      case "multi": {
+        const results = await client.multi(operation.changes.map(writeOf));
+        const stats = results.map((result) => ("stat" in result ? result.stat : undefined));
+        return { kind: "done", stats, paths: [] };
+      }
+    }
+  }
+}
+
+function modeOf(change: Extract<Change, { kind: "create" }>) {
+  const lasting = change.isEphemeral === true ? "ephemeral" : "persistent";
+  return change.isSequential === true ? (`${lasting}-sequential` as const) : lasting;
+}
+
+function writeOf(change: Change): WriteOperation {
+  const { path } = change;
+  switch (change.kind) {
+    case "create":
+      return { type: "create", path, data: change.data, mode: modeOf(change) };
+    case "set":
+      return { type: "setData", path, data: change.data, version: change.version };
+    case "delete":
+      return { type: "delete", path, version: change.version };
+  }
+}

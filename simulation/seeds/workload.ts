@@ -1,0 +1,134 @@
+import type { History, Operation } from "../checkers/history.ts";
+import type { Random } from "../random.ts";
+import type { World } from "../world.ts";
+import { Visitor } from "./visitor.ts";
+
+/** Znodes that are written one by one, and checked as registers. */
+export const REGISTERS: readonly string[] = ["/r0", "/r1", "/r2", "/r3"];
+/** Znodes that come and go. */
+const COMING: readonly string[] = ["/x0", "/x1"];
+/** Znodes that change together. */
+const TOGETHER: readonly string[] = ["/m0", "/m1", "/m2"];
+const FOLDERS = ["/seq", "/eph"];
+/** Written once more when the faults are over. */
+export const LAST = "/last";
+
+/** How a run's clients behave. */
+export interface WorkloadOptions {
+  readonly clients: number;
+  /** Average pause of a client between two bursts, ms. */
+  readonly pauseMs: number;
+  readonly timeoutMs: number;
+}
+
+/** Clients that read, write, watch and wander until told to stop. */
+export class Workload {
+  readonly visitors: Visitor[];
+  readonly history: History;
+  readonly #world: World;
+  readonly #options: WorkloadOptions;
+  readonly #random: Random;
+  #running: Promise<void>[] = [];
+  #isStopped = false;
+  #written = 0;
+
+  constructor(world: World, history: History, options: WorkloadOptions) {
+    this.#world = world;
+    this.history = history;
+    this.#options = options;
+    this.#random = world.random.fork("workload");
+    this.visitors = Array.from({ length: options.clients }, (_, index) => {
+      const { timeoutMs } = options;
+      return new Visitor(world, world.addMachine(`visitor${index + 1}`), { history, timeoutMs });
+    });
+  }
+
+  /** Makes the znodes that every client expects, then lets all of them go. */
+  async start(): Promise<void> {
+    const founder = this.visitors[0] as Visitor;
+    await founder.connected();
+    for (const path of [...REGISTERS, ...TOGETHER, ...FOLDERS, LAST]) {
+      await founder.perform({ kind: "create", path, data: `first ${path}` });
+    }
+    this.#running = this.visitors.map((visitor) => this.#visit(visitor));
+  }
+
+  /** Lets every client finish what it does, and look at everything once more. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await Promise.all(this.#running);
+    for (const visitor of this.visitors) {
+      const reads: Operation[] = [...REGISTERS, ...COMING].map((path) => ({ kind: "get", path }));
+      for (const path of FOLDERS) reads.push({ kind: "children", path });
+      await Promise.all(reads.map((operation) => visitor.perform(operation)));
+    }
+  }
+
+  async #visit(visitor: Visitor): Promise<void> {
+    const random = this.#random.fork(visitor.machine.name);
+    while (!this.#isStopped) {
+      if (visitor.isOver) visitor.renew();
+      await visitor.connected();
+      const burst = random.chance(0.7) ? 1 : 2 + random.below(4);
+      const calls: Promise<unknown>[] = [];
+      for (let i = 0; i < burst; i++) calls.push(this.#perform(visitor, random));
+      await Promise.all(calls);
+      if (random.chance(0.01)) await visitor.close();
+      const pauseMs = random.between(0, 2 * this.#options.pauseMs);
+      await this.#world.sleep(pauseMs);
+    }
+    // A client that lost its session has nothing to say in the end.
+    if (visitor.isOver) visitor.renew();
+    await visitor.connected();
+  }
+
+  #perform(visitor: Visitor, random: Random): Promise<unknown> {
+    const dice = random.below(100);
+    if (dice < 8) {
+      // Directly behind the write of its session, a read shows all that was acknowledged before.
+      void visitor.perform(this.#set(random.pick(TOGETHER)));
+      return visitor.perform({ kind: "get", path: random.pick(REGISTERS) });
+    }
+    if (dice < 30) {
+      const isWatched = random.chance(0.4);
+      return visitor.perform({ kind: "get", path: this.#somewhere(random) }, isWatched);
+    }
+    if (dice < 36) {
+      const path = random.pick(FOLDERS);
+      return visitor.perform({ kind: "children", path }, random.chance(0.5));
+    }
+    return visitor.perform(dice < 40 ? { kind: "sync", path: "/" } : this.#write(random));
+  }
+
+  #write(random: Random): Operation {
+    const dice = random.below(60);
+    if (dice < 28) return this.#set(random.pick(REGISTERS));
+    if (dice < 34) return { ...this.#set(random.pick(REGISTERS)), version: random.below(30) };
+    if (dice < 38) return { kind: "create", path: random.pick(COMING), data: this.#data() };
+    if (dice < 41) return { kind: "delete", path: random.pick(COMING), version: -1 };
+    if (dice < 46) {
+      const data = this.#data();
+      return { kind: "create", path: "/seq/n", data, isSequential: true };
+    }
+    if (dice < 51) {
+      const data = this.#data();
+      return { kind: "create", path: "/eph/e", data, isSequential: true, isEphemeral: true };
+    }
+    const changes = TOGETHER.map((path) => this.#set(path));
+    if (dice < 53) changes.push({ ...this.#set(random.pick(TOGETHER)), version: 9_999 });
+    return { kind: "multi", changes };
+  }
+
+  #somewhere(random: Random): string {
+    return random.chance(0.8) ? random.pick(REGISTERS) : random.pick(COMING);
+  }
+
+  #set(path: string): Extract<Operation, { kind: "set" }> {
+    return { kind: "set", path, data: this.#data(), version: -1 };
+  }
+
+  #data(): string {
+    this.#written += 1;
+    return `w${this.#written}`;
+  }
+}
