@@ -56,6 +56,14 @@ export interface TestServer {
 const READY_MS_MAX = 30_000;
 const STOP_MS_MAX = 15_000;
 const APACHE_JAR = "/usr/share/java/zookeeper.jar";
+/** Needed for TLS; Debian's package does not name them to Java. */
+const NETTY_JARS = ["resolver", "codec", "transport-native-unix-common"].map(
+  (name) => `/usr/share/java/netty-${name}.jar`,
+);
+/** What Apache's server and client need for everything they can do. */
+export const APACHE_CLASS_PATH: string = ["/etc/zookeeper/conf", APACHE_JAR, ...NETTY_JARS].join(
+  ":",
+);
 const ZOOKIT = fileURLToPath(new URL("../../bin/zookit.js", import.meta.url));
 
 /** Short ticks keep tests of expiry short; long sessions stay possible for those of restarts. */
