@@ -37,6 +37,7 @@ export * from "./core/contracts/log_batch.ts";
 export * from "./core/contracts/logger.ts";
 export * from "./core/contracts/metrics.ts";
 export * from "./core/contracts/node_record.ts";
+export * from "./core/contracts/peer_network.ts";
 export * from "./core/contracts/service.ts";
 export * from "./core/contracts/sessions.ts";
 export * from "./core/contracts/storage.ts";
@@ -46,7 +47,12 @@ export * from "./core/errors/zk_error.ts";
 export { Container, type TokensFor } from "./core/kernel/container.ts";
 export { CompositionError, type Plugin } from "./core/kernel/plugin.ts";
 export { KernelServer, type ServerDefinition } from "./core/kernel/server.ts";
+export {
+  CONNECTION_THROTTLE,
+  type ConnectionThrottleOptions,
+} from "./core/server/connection_throttle.ts";
 export { DEFAULT_OPTIONS, SERVER_OPTIONS, type ServerOptions } from "./core/server/options.ts";
+export { REQUEST_THROTTLE, type RequestThrottleOptions } from "./core/server/request_throttle.ts";
 export type { ChangeOptions, ChangeStreams, ZnodeChange } from "./core/watch/changes.ts";
 export { StreamOverflowError } from "./core/watch/delivery.ts";
 export type { ServerState, SessionEvent } from "./core/watch/state.ts";
@@ -60,10 +66,11 @@ export { plainMetrics } from "./plugins/metrics/mod.ts";
 export { bucketSessions } from "./plugins/sessions/mod.ts";
 export { standalone } from "./plugins/standalone/mod.ts";
 export { consoleLogger, systemClock, systemEntropy } from "./plugins/system/mod.ts";
+export { type ZabSettings, zab } from "./plugins/zab/mod.ts";
 export { memoryStorage } from "./storage/memory/mod.ts";
 export { sqliteStorage } from "./storage/sqlite/mod.ts";
 export { memoryTransport } from "./transports/memory/mod.ts";
-export { tcpTransport, tlsTransport } from "./transports/tcp/mod.ts";
+export { tcpPeers, tcpTransport, tlsTransport } from "./transports/tcp/mod.ts";
 export { webSocketTransport } from "./transports/websocket/mod.ts";
 
 /** A server with a way in for clients of the same process. */

@@ -97,6 +97,8 @@ export interface SliceSource {
    * call.
    */
   next(): SliceOrEnd;
+  /** Ends it early; not needed after the end. */
+  close(): void;
 }
 
 /** A slice, or undefined once there are no more. */

@@ -134,7 +134,8 @@ export class ServerReplica implements Replica {
     const wallMs = this.#server.clock.wallTime();
     this.lastCheckpoint = { zxid: this.tree.lastZxid, wallMs };
     const source = whole ? wholeTree(this.tree) : this.#tracker.take();
-    return { zxid: this.tree.lastZxid, next: (): SliceOrEnd => source.next() };
+    const { lastZxid } = this.tree;
+    return { zxid: lastZxid, next: (): SliceOrEnd => source.next(), close: () => source.close() };
   }
 
   statusChanged(status: ConsensusStatus): void {

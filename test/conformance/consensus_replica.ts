@@ -147,7 +147,7 @@ export class SuiteReplica implements Replica {
   changes(): SliceSource {
     const { sessions } = this;
     const slices = [{ sessions, acls: [], deleted: [], nodeCount: 0, nodes: new Uint8Array(0) }];
-    return { zxid: this.lastApplied, next: () => slices.pop() };
+    return { zxid: this.lastApplied, next: () => slices.pop(), close: () => {} };
   }
 
   statusChanged(status: ConsensusStatus): void {

@@ -1,0 +1,56 @@
+import type { SliceSource } from "../../core/contracts/consensus.ts";
+import type { LogBatch, SnapshotSlice } from "../../core/contracts/storage.ts";
+import { getInt } from "../../core/wire/jute.ts";
+import { makeZxid, type Zxid } from "../../core/wire/zxid.ts";
+
+/** Offset of the zxid in a transaction with its length (PP 2). */
+const ZXID_AT = 16;
+
+/** Calls `each` with the place of every transaction of a batch, in order. */
+export function forEachTxn(
+  { bytes }: LogBatch,
+  each: (bytes: Uint8Array, start: number, end: number) => void,
+): void {
+  for (let at = 0; at < bytes.length; ) {
+    const end = at + 4 + getInt(bytes, at);
+    each(bytes, at + 4, end);
+    at = end;
+  }
+}
+
+/**
+ * Cuts a batch as storage gives it into batches of one epoch without a gap, which is what servers
+ * send one another. Bytes are copied: they may be kept for good.
+ */
+export function* contiguousRuns({ bytes }: LogBatch): Generator<LogBatch> {
+  let start = 0;
+  let first: Zxid = 0;
+  let last: Zxid = 0;
+  let at = 0;
+  const run = (): LogBatch => {
+    const count = last - first + 1;
+    return { firstZxid: first, lastZxid: last, count, bytes: bytes.slice(start, at) };
+  };
+  while (at < bytes.length) {
+    const zxid = makeZxid(getInt(bytes, at + ZXID_AT), getInt(bytes, at + ZXID_AT + 4) >>> 0);
+    if (at > start && zxid !== last + 1) {
+      yield run();
+      start = at;
+    }
+    if (at === start) first = zxid;
+    last = zxid;
+    at += 4 + getInt(bytes, at);
+  }
+  if (at > start) yield run();
+}
+
+/** The slices of a source, which must not change meanwhile in what they have to agree on. */
+export async function* slicesOf(
+  source: SliceSource,
+  pause?: () => Promise<void>,
+): AsyncGenerator<SnapshotSlice> {
+  for (let slice = source.next(); slice !== undefined; slice = source.next()) {
+    yield slice;
+    await pause?.();
+  }
+}

@@ -1,0 +1,264 @@
+import type { ByteSink, Connection } from "../../../core/contracts/transport.ts";
+import { ZkError } from "../../../core/errors/zk_error.ts";
+import { JuteWriter } from "../../../core/wire/jute.ts";
+import type { LinkId } from "../core/input.ts";
+import type { QuorumPacket } from "../messages.ts";
+import { PeerProtocolError } from "../wire/packet.ts";
+import { PacketDecoder } from "../wire/packet_decoder.ts";
+import type { PacketEncoder } from "../wire/packet_encoder.ts";
+import { PacketStream } from "../wire/packet_stream.ts";
+import { IncomingSnapshot } from "./incoming_snapshot.ts";
+
+/** Bytes in the socket at which no more of a stream is asked for. */
+const STREAM_AHEAD_BYTES = 256 * 1024;
+/** Bytes waiting at which a learner that takes nothing is given up. */
+const WAITING_BYTES_MAX = 256 * 1024 * 1024;
+/** A buffer that has grown beyond this is not kept. */
+const BUFFER_BYTES_KEPT = 1024 * 1024;
+
+/** A long run of bytes that is made as the socket takes it. */
+export interface OutgoingStream {
+  /** The next bytes, the caller's for good; undefined at the end. Not called again before that. */
+  next(): Promise<Uint8Array | undefined> | Uint8Array | undefined;
+  /** The link closed first; not called after the end. */
+  close(): void;
+}
+
+/** Who uses a link. */
+export interface LinkUser {
+  packet(link: LinkId, packet: QuorumPacket): void;
+  progress(link: LinkId): void;
+  /** Once, however it ended; not after {@link QuorumLink.close}. */
+  closed(link: LinkId, reason: string): void;
+}
+
+/** How much one link may hold, and how it writes. */
+export interface LinkParts {
+  readonly user: LinkUser;
+  readonly encoder: PacketEncoder;
+  /** Longest data of a packet, and longest node of a snapshot, bytes. */
+  readonly partBytesMax: number;
+  /** Whether the other side dialled. */
+  readonly isAccepted: boolean;
+  /** It is closed, whoever did it. */
+  readonly over: () => void;
+}
+
+/**
+ * A connection between a learner and its leader. Packets gather until {@link flush}, which sends
+ * them in one write; streams stand among them in order.
+ */
+export class QuorumLink implements ByteSink {
+  readonly id: LinkId;
+  /** True once a packet has come. */
+  hasSpoken = false;
+  readonly #connection: Connection;
+  readonly #parts: LinkParts;
+  readonly #stream: PacketStream;
+  readonly #decoder: PacketDecoder;
+  /** What was not given to the socket yet, before {@link #out}. */
+  #queue: (Uint8Array | OutgoingStream)[] = [];
+  #queuedBytes = 0;
+  #out = new JuteWriter(4096);
+  #incoming: IncomingSnapshot | undefined;
+  /** For the socket to take what it was given. */
+  #isWaiting = false;
+  /** For the next bytes of a stream. */
+  #isPulling = false;
+  #isClosed = false;
+
+  constructor(id: LinkId, connection: Connection, parts: LinkParts) {
+    this.id = id;
+    this.#connection = connection;
+    this.#parts = parts;
+    this.#decoder = new PacketDecoder((packet) => this.#take(packet));
+    this.#stream = new PacketStream((raw) => this.#decoder.packet(raw), parts.partBytesMax);
+  }
+
+  /** Where the other side is, for messages. */
+  get address(): string {
+    return this.#connection.peer.address;
+  }
+
+  get isAccepted(): boolean {
+    return this.#parts.isAccepted;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Adds a packet to what the next {@link flush} sends; its bytes are copied. */
+  send(packet: QuorumPacket): void {
+    if (!this.#isClosed) this.#parts.encoder.encode(this.#out, packet);
+  }
+
+  /** Puts a stream behind what was sent so far; what is sent later comes after its end. */
+  sendStream(stream: OutgoingStream): void {
+    if (this.#isClosed) return stream.close();
+    this.#enqueueOut();
+    this.#queue.push(stream);
+    this.#pump();
+  }
+
+  /** Hands to the socket what has gathered, unless a stream is under way. */
+  flush(): void {
+    if (this.#isClosed || this.#out.length === 0) return;
+    if (this.#queue.length > 0 || this.#isWaiting) {
+      this.#enqueueOut();
+      const isStuck = this.#queuedBytes + this.#connection.bufferedBytes > WAITING_BYTES_MAX;
+      return isStuck ? this.#fail("it takes nothing") : this.#pump();
+    }
+    const isWelcome = this.#connection.write(this.#out.view());
+    // The socket has taken all of it, mostly: then the buffer serves again.
+    if (this.#connection.bufferedBytes > 0) this.#out.detach(4096);
+    else if (this.#out.bytes.length > BUFFER_BYTES_KEPT) this.#out.detach(4096);
+    else this.#out.clear();
+    this.#isWaiting = !isWelcome && this.#connection.bufferedBytes > STREAM_AHEAD_BYTES;
+  }
+
+  /**
+   * The snapshot that follows SNAP; packets come again when it is over and {@link resume} was
+   * called.
+   */
+  receiveSnapshot(): IncomingSnapshot {
+    const incoming = new IncomingSnapshot(this.#parts.partBytesMax, {
+      pause: () => this.#connection.pause(),
+      resume: () => this.#connection.resume(),
+      progress: () => this.#parts.user.progress(this.id),
+    });
+    this.#incoming = incoming;
+    incoming.push(this.#stream.rest());
+    if (this.#isClosed) incoming.closed();
+    else this.#connection.resume();
+    return incoming;
+  }
+
+  /** Goes on with packets after a snapshot. */
+  resume(): void {
+    const rest = this.#incoming?.rest();
+    this.#incoming = undefined;
+    if (this.#isClosed) return;
+    this.#connection.resume();
+    this.#guard(() => {
+      if (rest !== undefined) this.#stream.push(rest);
+      this.#stream.resume();
+      this.#decoder.flush();
+    });
+  }
+
+  /** Closes at once; the user is not told. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#connection.destroy();
+    this.#release();
+  }
+
+  chunk(bytes: Uint8Array): void {
+    if (this.#isClosed) return;
+    if (this.#incoming !== undefined) return this.#incoming.push(bytes);
+    this.#guard(() => {
+      this.#stream.push(bytes);
+      this.#decoder.flush();
+    });
+  }
+
+  writable(): void {
+    this.#isWaiting = false;
+    this.#pump();
+  }
+
+  ended(): void {
+    this.#fail("the other side has closed it");
+  }
+
+  closed(): void {
+    this.#fail("connection lost");
+  }
+
+  #take(packet: QuorumPacket): void {
+    this.hasSpoken = true;
+    if (packet.kind === "snap") {
+      this.#stream.stop();
+      this.#connection.pause();
+    }
+    if (!this.#isClosed) this.#parts.user.packet(this.id, packet);
+  }
+
+  #guard(task: () => void): void {
+    try {
+      task();
+    } catch (error) {
+      if (!(error instanceof PeerProtocolError || error instanceof ZkError)) throw error;
+      this.#fail(`what it sends is not the protocol: ${error.message}`);
+    }
+  }
+
+  #enqueueOut(): void {
+    if (this.#out.length === 0) return;
+    this.#queue.push(this.#out.copy());
+    this.#queuedBytes += this.#out.length;
+    this.#out.clear();
+  }
+
+  /** Gives the socket what waits, as far as it takes it. */
+  #pump(): void {
+    while (!this.#isWaiting && !this.#isPulling && !this.#isClosed) {
+      const head = this.#queue[0];
+      if (head === undefined) return;
+      if (head instanceof Uint8Array) {
+        this.#queue.shift();
+        this.#queuedBytes -= head.length;
+        this.#write(head);
+        continue;
+      }
+      const next = head.next();
+      if (next instanceof Promise) {
+        this.#isPulling = true;
+        next.then(
+          (bytes) => this.#streamed(bytes),
+          (error) => this.#fail(`what it is to get cannot be read: ${String(error)}`),
+        );
+        return;
+      }
+      this.#streamedNow(next);
+    }
+  }
+
+  #streamed(bytes: Uint8Array | undefined): void {
+    this.#isPulling = false;
+    if (this.#isClosed) return;
+    this.#streamedNow(bytes);
+    this.#pump();
+  }
+
+  #streamedNow(bytes: Uint8Array | undefined): void {
+    if (bytes === undefined) {
+      this.#queue.shift();
+      return;
+    }
+    this.#write(bytes);
+    this.#parts.user.progress(this.id);
+  }
+
+  #write(bytes: Uint8Array): void {
+    const isWelcome = this.#connection.write(bytes);
+    this.#isWaiting = !isWelcome;
+  }
+
+  #fail(reason: string): void {
+    if (this.#isClosed) return;
+    this.close();
+    this.#parts.user.closed(this.id, reason);
+  }
+
+  #release(): void {
+    for (const item of this.#queue) if (!(item instanceof Uint8Array)) item.close();
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    this.#out.detach(0);
+    this.#incoming?.closed();
+    this.#parts.over();
+  }
+}
