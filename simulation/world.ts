@@ -3,6 +3,7 @@ import type { Clock } from "../core/contracts/clock.ts";
 import type { Plugin } from "../core/kernel/plugin.ts";
 import type { ServerOptions } from "../core/server/options.ts";
 import { standalone } from "../plugins/standalone/mod.ts";
+import { type ZabSettings, zab } from "../plugins/zab/mod.ts";
 import type { DiskHabits } from "./disk.ts";
 import { Ledger } from "./ledger.ts";
 import { type LogLine, SimulatedLogger } from "./logger.ts";
@@ -22,6 +23,8 @@ export interface WorldOptions {
   readonly tickTimeMs?: number;
   /** Further settings of the servers. */
   readonly options?: Partial<ServerOptions>;
+  /** Further settings of the ensemble's consensus, where there are several servers. */
+  readonly ensemble?: Partial<Omit<ZabSettings, "serverId" | "membership">>;
   /** Changes what a server is composed of. */
   readonly plugins?: (plugins: readonly Plugin[], server: SimulatedServer) => readonly Plugin[];
 }
@@ -33,6 +36,7 @@ export interface WorldClientOptions
   readonly servers?: readonly number[];
 }
 
+const TICK_MS = 200;
 const POLL_MS = 20;
 const WAIT_MS_MAX = 60_000;
 
@@ -207,7 +211,7 @@ export class World {
 
   #addServer(id: number): SimulatedServer {
     const habits: DiskHabits = { syncMs: [0.5, 5], readMs: 0.1, stallMs: 0, failsNext: undefined };
-    const { tickTimeMs = 200, options } = this.#options;
+    const { tickTimeMs = TICK_MS, options } = this.#options;
     return new SimulatedServer(id, this.addMachine(`server${id}`), habits, {
       network: this.network,
       ledger: this.ledger,
@@ -227,9 +231,17 @@ export class World {
       },
     });
     const { ledger } = this;
-    const all = [...base, standalone()];
+    const all = [...base, this.#consensus(server)];
     const chosen = this.#options.plugins?.(all, server) ?? all;
     return chosen.map((plugin) => observed(plugin, { machine, ledger, server: id }));
+  }
+
+  #consensus({ id }: SimulatedServer): Plugin {
+    if (this.servers.length === 1) return standalone();
+    const lines = this.servers.map(
+      (server) => `server.${server.id}=${server.name}:2888:3888:participant`,
+    );
+    return zab({ ...this.#options.ensemble, serverId: id, membership: lines.join("\n") });
   }
 
   #heardLine(line: LogLine): void {

@@ -63,7 +63,7 @@ export function checkSessionsGoForward(calls: readonly Call[], committed: Commit
   return findings;
 }
 
-/** No client sees a change before the event of a watch that it had set; and none fires for nothing. */
+/** No client sees a change before the event of a watch that it set; none fires for nothing. */
 export function checkWatchBeforeRead(calls: readonly Call[], committed: Committed): Findings {
   const findings: Findings = [];
   for (const own of byClient(calls).values()) {

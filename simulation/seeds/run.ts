@@ -1,8 +1,8 @@
 /**
  * Runs seeds and says what they covered: `npm run simulate -- --seeds 1000 --from 1`.
  *
- * `--servers N` runs all of them with so many servers. Ends at the first seed that fails, prints what
- * happened last, and exits 1; `--trace` prints it all.
+ * `--servers N` runs all of them with so many servers. Ends at the first seed that fails, prints
+ * what happened last, and exits 1; `--trace` prints it all.
  */
 import { parseArgs } from "node:util";
 import { SimulationError } from "../simulate.ts";
