@@ -13,10 +13,12 @@ import { standalone } from "../plugins/standalone/mod.ts";
 import type { LogLevel } from "../plugins/system/mod.ts";
 import { systemClock, systemEntropy } from "../plugins/system/mod.ts";
 import { pinoLogger } from "../plugins/system/pino_logger.ts";
+import { zab } from "../plugins/zab/mod.ts";
 import {
   checkTlsOptions,
   type TlsOptions,
   TlsStoreError,
+  tcpPeers,
   tcpTransport,
   tlsTransport,
 } from "../transports/tcp/mod.ts";
@@ -46,7 +48,7 @@ export function composePlugins(
     plainMetrics(),
     bucketSessions(),
     chooseStorage(config),
-    standalone(),
+    ...consensus(config),
     ...transports(config),
     ipAuth(),
     ...(config.digest.enabled ? [digest(config)] : []),
@@ -60,6 +62,15 @@ export function composePlugins(
     ...(config.audit.enabled ? [auditLog({ file: config.audit.file })] : []),
     ...(isAdminOn(config) ? [admin(config, places, origin)] : []),
   ];
+}
+
+/** Consensus, and for a member of an ensemble its links to the others. */
+function consensus({ ensemble, options, readOnlyModeEnabled }: ServerConfig): Plugin[] {
+  const { membership, dynamicConfigFile: _, ...settings } = ensemble;
+  if (membership === undefined) return [standalone()];
+  const serverId = options.serverId ?? 1;
+  const member = { ...settings, serverId, membership, readOnlyMode: readOnlyModeEnabled };
+  return [zab(member), tcpPeers()];
 }
 
 function metrics({ host, metrics: { port, processMetrics, ...own } }: ServerConfig): Plugin {

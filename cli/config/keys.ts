@@ -1,4 +1,5 @@
 import { type ConfigKey, key } from "./config_key.ts";
+import { ENSEMBLE } from "./ensemble_keys.ts";
 import { ADMIN, AUDIT } from "./operator_keys.ts";
 import type { ServerConfig } from "./server_config.ts";
 import { TLS } from "./tls_keys.ts";
@@ -254,6 +255,7 @@ export const CONFIG_KEYS: readonly {
   { topic: "Identity", keys: IDENTITY },
   { topic: "SASL", keys: SASL },
   { topic: "TLS", keys: TLS },
+  { topic: "Ensemble", keys: ENSEMBLE },
   { topic: "Metrics", keys: METRICS },
   { topic: "Admin HTTP server", keys: ADMIN },
   { topic: "Audit log", keys: AUDIT },

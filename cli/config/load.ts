@@ -64,7 +64,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   const settings = file === undefined ? containerSettings(env) : parseProperties(text, file);
   // As Apache: whoever writes a zoo.cfg means a server that others can reach.
   if (file !== undefined || settings.length > 0) config.host = config.tls.host = undefined;
-  const reader = new Reader(config, sources.needsDataDir ?? file !== undefined);
+  const reader = new Reader(config, sources.needsDataDir ?? file !== undefined, env);
   for (const setting of settings) reader.takeFileSetting(setting);
   for (const name of ["SERVER_JVMFLAGS", "JVMFLAGS"]) {
     for (const setting of parseJvmFlags(env[name] ?? "", name)) reader.takeProperty(setting);
@@ -89,6 +89,7 @@ function readFile(file: string | undefined): string {
 class Reader {
   readonly #config: ServerConfig;
   readonly #needsDataDir: boolean;
+  readonly #env: Environment;
   readonly #findings: string[] = [];
   readonly #unknown: string[] = [];
   readonly #honoured = new Set<string>();
@@ -96,8 +97,9 @@ class Reader {
   readonly #properties = new Map<string, string>();
   readonly #notApplicable = new Map<string, Set<string>>();
 
-  constructor(config: ServerConfig, needsDataDir: boolean) {
+  constructor(config: ServerConfig, needsDataDir: boolean, env: Environment) {
     this.#config = config;
+    this.#env = env;
     this.#needsDataDir = needsDataDir;
   }
 
@@ -117,7 +119,7 @@ class Reader {
   finish(text: string): LoadedConfig {
     const config = this.#config;
     const isPortSet = this.#honoured.has("clientPort");
-    this.#findings.push(...this.#serverLines.finish(config, isPortSet));
+    this.#findings.push(...this.#serverLines.finish(config, isPortSet, this.#env));
     // As Apache: whoever asks for TLS alone does not want a plain port besides.
     const namesPlainPort = isPortSet || this.#serverLines.namesPort;
     config.hasPlainPort = config.tls.port === undefined || config.tls.isUnified || namesPlainPort;

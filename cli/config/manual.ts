@@ -25,12 +25,15 @@ ${CONTAINER_VARIABLES.map(([name, key]) => `| \`${name}\` | \`${key}\` |\n`).joi
 | \`ZOO_SERVERS\` | \`server.N=…\` lines, parted by blanks |
 | \`ZOO_CFG_EXTRA\` | any other lines, parted by blanks |
 | \`ZOO_LOG4J_PROP\` | its first word is the level of messages: \`DEBUG,CONSOLE\` |
-| \`ZOO_MY_ID\` | nothing yet: a server that stands alone has no number |
+| \`ZOO_MY_ID\` | the number of this server, where \`dataDir\` has no file \`myid\` |
+
+## Servers
+
+\`server.N=host:quorumPort:electionPort[:role][;[host:]clientPort]\`, as in Apache ZooKeeper, with
+\`group.N\` and \`weight.N\`. A single \`server.N\` line describes a server that stands alone.
+Several are an ensemble: the file \`myid\` in \`dataDir\` says which of them this server is.
 
 ## Keys that are refused
-
-A single \`server.N\` line describes a server that stands alone, and may name its client port as in
-Apache ZooKeeper (\`;2181\` at the end). Several are an ensemble, which is not supported yet.
 
 ${otherTable(REFUSED)}`;
 }

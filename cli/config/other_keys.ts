@@ -7,18 +7,13 @@ export interface OtherKeys {
 /** Read, named in one warning, and otherwise without effect. */
 export const NOT_APPLICABLE: readonly OtherKeys[] = [
   {
-    reason: "counts in an ensemble only",
+    reason: "members of an ensemble have no such setting here",
     names: [
-      "initLimit",
-      "syncLimit",
       "connectToLearnerMasterLimit",
       "electionAlg",
-      "peerType",
       "observerMasterPort",
       "syncEnabled",
       "quorumListenOnAllIPs",
-      "standaloneEnabled",
-      "reconfigEnabled",
       "cnxTimeout",
       "leaderServes",
       "leader.*",
@@ -74,7 +69,6 @@ export const NOT_APPLICABLE: readonly OtherKeys[] = [
       "txnLogSizeLimitInKb",
       "fsync.*",
       "snapshot.*",
-      "commitLogCount",
       "snapshotSizeFactor",
       "datadir.*",
       "digest.enabled",
@@ -129,8 +123,8 @@ export const REFUSED: readonly OtherKeys[] = [
     names: ["admin.portUnification", "admin.forceHttps", "admin.needClientAuth"],
   },
   {
-    reason: "ensembles are not supported yet: leave it out to run a single server",
-    names: ["group.*", "weight.*", "dynamicConfigFile"],
+    reason: "the servers of a running ensemble cannot be changed yet: leave it out",
+    names: ["reconfigEnabled"],
   },
 ];
 

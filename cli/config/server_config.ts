@@ -1,4 +1,5 @@
 import type { ServerOptions } from "../../core/server/options.ts";
+import { defaultEnsemble, type EnsembleConfig } from "./ensemble_keys.ts";
 
 /** A key or trust store as it was configured. */
 export interface StoreConfig {
@@ -81,6 +82,7 @@ export interface ServerConfig {
   /** An address that is not given is that of {@link host}. */
   metrics: { enabled: boolean; host: string | undefined; port: number; processMetrics: boolean };
   readonly admin: AdminConfig;
+  readonly ensemble: EnsembleConfig;
   /** Without a file, lines go where the messages go. */
   readonly audit: { enabled: boolean; file: string | undefined };
 }
@@ -107,6 +109,7 @@ export function defaultConfig(): ServerConfig {
     listenBacklog: -1,
     dataDir: "./zookit-data",
     dataLogDir: undefined,
+    ensemble: defaultEnsemble(),
     options: {},
     fourLetterWords: [],
     readOnlyModeEnabled: false,

@@ -1,18 +1,26 @@
-import type { Setting } from "./properties.ts";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ZkError } from "../../core/errors/zk_error.ts";
+import { Membership } from "../../plugins/zab/mod.ts";
+import type { Environment } from "./container_env.ts";
+import { parseProperties, type Setting } from "./properties.ts";
 import type { ServerConfig } from "./server_config.ts";
 
-const NAME = /^server\.\d+$/;
+const NAME = /^(?:server|group|weight)\.\d+$/;
+const SERVER = /^server\.\d+$/;
 // host:quorumPort:electionPort[:role][;[address:]clientPort[;…]]
 const CLIENT_PART = /^[^;]*;(?:(.+):)?(\d+)(?:;|$)/;
+const SERVER_ID_MAX = 255;
 
 /**
- * The `server.N` lines of a configuration. One alone describes a server that stands alone, which is
- * how Apache ZooKeeper takes it and how its container image writes it; several are an ensemble.
+ * The `server.N` lines of a configuration, and those of groups and weights. One alone describes a
+ * server that stands alone, which is how Apache ZooKeeper takes it and how its container image
+ * writes it, unless `standaloneEnabled` is false; several are an ensemble.
  */
 export class ServerLines {
   readonly #lines = new Map<string, Setting>();
 
-  /** Keeps a `server.N`. @returns false when `name` is something else. */
+  /** Keeps such a line. @returns false when `name` is something else. */
   take(setting: Setting, name: string): boolean {
     if (!NAME.test(name)) return false;
     this.#lines.set(name, setting);
@@ -25,21 +33,81 @@ export class ServerLines {
   }
 
   /**
-   * Puts the client port of a single line into the configuration, unless `clientPort` is set.
+   * Puts what the lines say into the configuration: the membership with this server's number from
+   * `myid`, and the client port of its own line, unless `clientPort` is set.
    *
    * @returns what is wrong, a line for each.
    */
-  finish(config: ServerConfig, isPortSet: boolean): string[] {
-    const lines = [...this.#lines.values()];
-    if (lines.length > 1) {
-      return lines.map(({ key, value, source }) => {
-        return `${source}: ${key}=${value}: ensembles are not supported yet: leave one such line`;
-      });
+  finish(config: ServerConfig, isPortSet: boolean, env: Environment): string[] {
+    const { ensemble } = config;
+    const unread = this.#readDynamicFile(ensemble.dynamicConfigFile);
+    if (unread !== undefined) return [unread];
+    const names = [...this.#lines.keys()].filter((name) => SERVER.test(name));
+    const isEnsemble = names.length > 1 || (names.length === 1 && !ensemble.standaloneEnabled);
+    if (!isEnsemble) {
+      this.#takeClientPort(config, names[0], isPortSet);
+      return [];
     }
-    const [address, port] = CLIENT_PART.exec(lines[0]?.value ?? "")?.slice(1) ?? [];
-    if (port === undefined || isPortSet) return [];
-    config.port = Number(port);
-    if (address !== undefined) config.host = address.replace(/^\[(.*)\]$/, "$1");
+    const lines = [...this.#lines].map(([name, { value }]) => `${name}=${value}`);
+    ensemble.membership = lines.join("\n");
+    try {
+      Membership.parse(ensemble.membership);
+    } catch (error) {
+      if (!(error instanceof ZkError)) throw error;
+      const { source = "" } = [...this.#lines.values()][0] ?? {};
+      return [`${source}: the servers of the ensemble: ${error.message}; see zookit keys`];
+    }
+    const id = readServerId(config.dataDir, env);
+    if (typeof id === "string") return [id];
+    if (!this.#lines.has(`server.${id}`)) {
+      return [`myid says ${id}, but there is no line server.${id}`];
+    }
+    config.options.serverId = id;
+    this.#takeClientPort(config, `server.${id}`, isPortSet);
     return [];
   }
+
+  /** @returns what is wrong with it. */
+  #readDynamicFile(file: string | undefined): string | undefined {
+    if (file === undefined) return undefined;
+    try {
+      for (const setting of parseProperties(readFileSync(file, "utf8"), file)) {
+        if (!this.take(setting, setting.key) && setting.key !== "version") {
+          return `${setting.source}: ${setting.key} does not belong into a dynamicConfigFile`;
+        }
+      }
+      return undefined;
+    } catch (cause) {
+      const { code = "unknown error" } = cause as { readonly code?: string };
+      return `cannot read dynamicConfigFile ${file}: ${code}`;
+    }
+  }
+
+  #takeClientPort(config: ServerConfig, name: string | undefined, isPortSet: boolean): void {
+    const line = name === undefined ? undefined : this.#lines.get(name);
+    const [address, port] = CLIENT_PART.exec(line?.value ?? "")?.slice(1) ?? [];
+    if (port === undefined || isPortSet) return;
+    config.port = Number(port);
+    if (address !== undefined) config.host = address.replace(/^\[(.*)\]$/, "$1");
+  }
+}
+
+/** The number in `myid`, or `ZOO_MY_ID` where there is no such file; text says what is wrong. */
+function readServerId(dataDir: string | undefined, env: Environment): number | string {
+  const file = join(dataDir ?? ".", "myid");
+  let text = env["ZOO_MY_ID"];
+  let source = "ZOO_MY_ID";
+  try {
+    text = readFileSync(file, "utf8").split(/\r?\n/)[0];
+    source = file;
+  } catch (cause) {
+    const { code } = cause as { readonly code?: string };
+    if (code !== "ENOENT") return `cannot read ${file}: ${code}`;
+  }
+  if (text === undefined) {
+    return `${file} is missing: it holds the number of this server, that of its server.N line`;
+  }
+  const id = /^\d+$/.test(text.trim()) ? Number(text) : Number.NaN;
+  if (id <= SERVER_ID_MAX) return id;
+  return `${source}: ${JSON.stringify(text)} is no number from 0 to ${SERVER_ID_MAX}`;
 }

@@ -27,6 +27,7 @@ import { ZabConsensus, type ZabMachine } from "./driver.ts";
 
 export type { Effect } from "./core/effect.ts";
 export type { Input, LinkId, Stored } from "./core/input.ts";
+export { type Member, Membership } from "./core/membership.ts";
 export type { ZabOptions } from "./core/options.ts";
 export { ZabCore } from "./core/zab_core.ts";
 export { type DriverOptions, ZabConsensus, type ZabMachine, type ZabParts } from "./driver.ts";

@@ -98,7 +98,7 @@ test("serve reads zoo.cfg, SERVER_JVMFLAGS and -D, and names what has no effect"
     `dataDir=${folder}/data`,
     "clientPort=0",
     "clientPortAddress=127.0.0.1",
-    "initLimit=5",
+    "electionAlg=3",
     "maxClientConns=4",
     "4lw.commands.whitelist=conf",
   ];
@@ -111,7 +111,7 @@ test("serve reads zoo.cfg, SERVER_JVMFLAGS and -D, and names what has no effect"
   }
   run.signal("SIGINT");
   assert.is(await run.exitCode(), 0);
-  assert.match(run.stderr, /initLimit \(counts in an ensemble only\)/);
+  assert.match(run.stderr, /electionAlg \(members of an ensemble have no such setting here\)/);
   assert.match(run.stderr, /unknown key maxClientConns; did you mean maxClientCnxns\?/);
 });
 
@@ -144,7 +144,7 @@ test("wrong usage and wrong values end with 2, each named", async () => {
     [["serve", "no-such.cfg"], /cannot read no-such\.cfg: ENOENT/],
     [["serve", "--prot", "1"], /unknown option '--prot'/],
     [["sevre"], /unknown command 'sevre'/],
-    [["serve", "-Dzookeeper.group.1=1:2"], /ensembles are not supported yet/],
+    [["serve", "-Dzookeeper.reconfigEnabled=true"], /cannot be changed yet/],
   ] as const;
   const check = async ([args, message]: (typeof cases)[number]): Promise<void> => {
     const run = new Run(args);

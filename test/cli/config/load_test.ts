@@ -5,6 +5,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type ConfigSources, type LoadedConfig, loadConfig } from "../../../cli/config/load.ts";
 import { ConfigError } from "../../../cli/config/server_config.ts";
+import { CONNECTION_THROTTLE, REQUEST_THROTTLE } from "../../../mod.ts";
 
 function load(text: string, others: Omit<ConfigSources, "file"> = {}): LoadedConfig {
   const folder = mkdtempSync(join(tmpdir(), "zookit-"));
@@ -42,7 +43,7 @@ test("Apache's sample zoo.cfg is honoured, and one warning names what has no eff
   assert.equal([config.host, config.port, config.dataDir], [undefined, 2182, "/tmp/zookeeper"]);
   assert.equal(config.options, { tickTimeMs: 2000, maxClientCnxns: 61 });
   assert.is(warnings.length, 1);
-  for (const key of ["initLimit", "syncLimit", "autopurge.purgeInterval"]) {
+  for (const key of ["autopurge.snapRetainCount", "autopurge.purgeInterval"]) {
     assert.match(warnings[0] ?? "", key);
   }
 });
@@ -133,12 +134,33 @@ test("an unknown key is reported with the nearest known one, and the rest is hon
   assert.match(warnings[2] ?? "", /unknown key zookeeper\.skipAcl; did you mean skipACL\?/);
 });
 
-test("lines of an ensemble are refused, each by its place", () => {
-  const findings = findingsOf(() =>
-    load("server.1=a:2888:3888;2181\nserver.2=b:2888:3888;2181\ngroup.1=1:2\n"),
-  );
-  assert.is(findings.length, 3);
-  for (const finding of findings) assert.match(finding, /ensembles are not supported yet/);
+test("several server lines are an ensemble, and myid says which of them this server is", () => {
+  const dataDir = mkdtempSync(join(tmpdir(), "zookit-load-"));
+  const text = `dataDir=${dataDir}\nserver.1=a:2888:3888;2181\nserver.2=b:2888:3888;2199\n`;
+  assert.match(findingsOf(() => load(text))[0] ?? "", /myid is missing/);
+  writeFileSync(join(dataDir, "myid"), "3\n");
+  assert.match(findingsOf(() => load(text))[0] ?? "", /there is no line server\.3/);
+  writeFileSync(join(dataDir, "myid"), "two");
+  assert.match(findingsOf(() => load(text))[0] ?? "", /"two" is no number from 0 to 255/);
+  writeFileSync(join(dataDir, "myid"), "2\n");
+  const { config } = load(`${text}initLimit=7\nsyncLimit=3\n`);
+  const { membership, initLimit, syncLimit } = config.ensemble;
+  assert.is(membership, "server.1=a:2888:3888;2181\nserver.2=b:2888:3888;2199");
+  assert.equal([config.options.serverId, config.port, initLimit, syncLimit], [2, 2199, 7, 3]);
+  assert.match(findingsOf(() => load(`${text}server.3=c\n`))[0] ?? "", /server\.3=c/);
+  rmSync(dataDir, { recursive: true });
+});
+
+test("dynamicConfigFile holds the lines of the servers", () => {
+  const folder = mkdtempSync(join(tmpdir(), "zookit-load-"));
+  writeFileSync(join(folder, "myid"), "1");
+  const file = join(folder, "zoo.cfg.dynamic");
+  writeFileSync(file, "server.1=a:2888:3888:participant;2185\nserver.2=b:2888:3888:observer\n");
+  const { config } = load(`dataDir=${folder}\ndynamicConfigFile=${file}\n`);
+  assert.is(config.port, 2185);
+  assert.match(config.ensemble.membership ?? "", /server\.2=b:2888:3888:observer/);
+  assert.match(findingsOf(() => load("dynamicConfigFile=nowhere"))[0] ?? "", /ENOENT/);
+  rmSync(folder, { recursive: true });
 });
 
 test("a single server line is a server that stands alone, and may name its client port", () => {
@@ -204,6 +226,27 @@ test("a metrics provider is Prometheus or Apache's default", () => {
 test("a file that cannot be read is named", () => {
   const findings = findingsOf(() => loadConfig({ file: "no-such-folder/zoo.cfg" }));
   assert.match(findings.join(), /no-such-folder\/zoo\.cfg: ENOENT/);
+});
+
+test("throttles are set key by key, the rest as Apache has it", () => {
+  const { config } = load(
+    "connection_throttle_tokens=100\nconnection_throttle_drop_increase=.5\n" +
+      "connection_throttle_weight_enabled=true\nrequest_throttle_max_requests=9\n" +
+      "throttled_op_wait_time=70\nlargeRequestThreshold=0\nlargeRequestMaxBytes=7\n",
+  );
+  assert.equal(config.options, {
+    connectionThrottle: {
+      ...CONNECTION_THROTTLE,
+      tokens: 100,
+      dropIncrease: 0.5,
+      isWeighed: true,
+    },
+    requestThrottle: { ...REQUEST_THROTTLE, maxRequests: 9, waitMsMax: 70 },
+    largeRequestBytes: -1,
+    largeRequestBytesMax: 7,
+  });
+  const findings = findingsOf(() => load("connection_throttle_decrease_ratio=1.5\n"));
+  assert.match(findings[0] ?? "", /must be a number from 0 to 1$/);
 });
 
 test("the origin of settings is kept for operators, without passwords", () => {
