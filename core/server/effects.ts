@@ -1,7 +1,7 @@
 import { type ErrorName, errorName } from "../errors/zk_error.ts";
 import type { ApplyListener } from "../tree/apply_listener.ts";
 import type { PathRef } from "../tree/path.ts";
-import { NO_NODE, STAT_BYTES, type Tree } from "../tree/tree.ts";
+import { NO_NODE, type Tree } from "../tree/tree.ts";
 import type { TxnHeader } from "../tree/txn.ts";
 import type { ChangeFeed, ZnodeChange } from "../watch/changes.ts";
 import { JuteWriter } from "../wire/jute.ts";
@@ -11,6 +11,7 @@ import { SessionId } from "../wire/session_id.ts";
 import type { ClientConnection } from "./connection.ts";
 import { notificationFrame } from "./notification.ts";
 import type { Permissions } from "./permissions.ts";
+import { appendStat } from "./reply.ts";
 import type { Statistics } from "./statistics.ts";
 import type { WatchTable } from "./watches.ts";
 
@@ -61,7 +62,7 @@ export class Effects implements ApplyListener {
     this.#operation(withStat ? OPCODES.create2 : OPCODES.create);
     result.int(path.end - path.start);
     result.rawPart(path.bytes, path.start, path.end);
-    if (withStat) tree.writeStat(node, result.bytes, result.reserve(STAT_BYTES));
+    if (withStat) appendStat(result, tree, node);
     if (!this.#targets.dataWatches.isEmpty) {
       const told = this.#tellData(EVENT_TYPES.created, path.text(), tree.aclId(node));
       statistics.nodeCreatedWatches.observe(told);
@@ -89,7 +90,7 @@ export class Effects implements ApplyListener {
   dataSet(node: number, path: PathRef): void {
     const { tree, dataWatches, changes, statistics } = this.#targets;
     this.#operation(OPCODES.setData);
-    tree.writeStat(node, this.result.bytes, this.result.reserve(STAT_BYTES));
+    appendStat(this.result, tree, node);
     if (!dataWatches.isEmpty) {
       const told = this.#tellData(EVENT_TYPES.dataChanged, path.text(), tree.aclId(node));
       statistics.nodeChangedWatches.observe(told);
@@ -99,7 +100,7 @@ export class Effects implements ApplyListener {
 
   aclSet(node: number, path: PathRef): void {
     const { tree, changes } = this.#targets;
-    tree.writeStat(node, this.result.bytes, this.result.reserve(STAT_BYTES));
+    appendStat(this.result, tree, node);
     if (!changes.isIdle) this.#publish("acl", node, path.text());
   }
 

@@ -6,7 +6,7 @@ import { type Acl, type Id, writeAcls } from "../wire/records.ts";
 import type { ClientConnection } from "./connection.ts";
 import type { ServerContext } from "./context.ts";
 import { multiRead } from "./multi_read.ts";
-import { beginReply, endReply } from "./reply.ts";
+import { appendStat, beginReply, endReply } from "./reply.ts";
 import { addWatch, changeWatches, setWatches } from "./watch_requests.ts";
 import { WATCH } from "./watches.ts";
 
@@ -118,7 +118,7 @@ export class Reads {
     if (node !== NO_NODE && !this.#allows(node, PERMS.read, connection.ids)) return "NoAuth";
     if (watch) dataWatches.add(this.#pathText(reader), connection, WATCH.standard);
     if (node === NO_NODE) return "NoNode";
-    tree.writeStat(node, out.bytes, out.reserve(STAT_BYTES));
+    appendStat(out, tree, node);
     return undefined;
   }
 
@@ -129,9 +129,7 @@ export class Reads {
     if (error !== undefined) return error;
     if (type === OPCODES.getChildren2) {
       const { tree } = this.#context;
-      const at = out.reserve(STAT_BYTES);
-      const node = tree.find(reader.bytes, this.#pathStart, this.#pathEnd);
-      tree.writeStat(node, out.bytes, at);
+      appendStat(out, tree, tree.find(reader.bytes, this.#pathStart, this.#pathEnd));
     }
     if (watch) this.#context.childWatches.add(this.#pathText(reader), connection, WATCH.standard);
     return undefined;
@@ -145,7 +143,7 @@ export class Reads {
     const acls = tree.acls(tree.aclId(node));
     const full = this.#allows(node, PERMS.admin, connection.ids);
     writeAcls(out, full ? acls : acls.map(withoutSecret));
-    tree.writeStat(node, out.bytes, out.reserve(STAT_BYTES));
+    appendStat(out, tree, node);
     return undefined;
   }
 

@@ -1,4 +1,5 @@
 import { ERROR_CODES, type ErrorName } from "../errors/zk_error.ts";
+import { STAT_BYTES, type Tree } from "../tree/tree.ts";
 import { type JuteWriter, putInt } from "../wire/jute.ts";
 import { type Zxid, zxidHigh, zxidLow } from "../wire/zxid.ts";
 
@@ -20,4 +21,10 @@ export function endReply(out: JuteWriter, at: number, error: ErrorName | undefin
   if (error !== undefined) out.truncate(at + REPLY_HEADER_BYTES);
   putInt(out.bytes, at + 16, error === undefined ? 0 : ERROR_CODES[error]);
   putInt(out.bytes, at, out.length - at - 4);
+}
+
+/** Appends the Stat of `node`. */
+export function appendStat(out: JuteWriter, tree: Tree, node: number): void {
+  const at = out.reserve(STAT_BYTES);
+  tree.writeStat(node, out.bytes, at); // Not before: reserve() may have changed the buffer.
 }
