@@ -2,6 +2,7 @@ import { type ConfigKey, key } from "./config_key.ts";
 import { ENSEMBLE } from "./ensemble_keys.ts";
 import { ADMIN, AUDIT } from "./operator_keys.ts";
 import type { ServerConfig } from "./server_config.ts";
+import { THROTTLES } from "./throttle_keys.ts";
 import { TLS } from "./tls_keys.ts";
 import { FLAG, LIST, oneOf, TEXT, whole, YES_NO } from "./values.ts";
 
@@ -212,6 +213,10 @@ const SASL: readonly ConfigKey[] = [
     (config, value) => (config.options.allowSaslFailedClients = value),
     { help: "whether a client may stay, as nobody, when its SASL login failed", fallback: "false" },
   ),
+  key("letAnySaslUserDoX", TEXT, (config, value) => (config.sasl.anyUser = value), {
+    help: "id of ACLs, `sasl:<it>`, that means whoever has logged in by SASL",
+    fallback: "none",
+  }),
   key("sessionRequireClientSASLAuth", FLAG, (config, value) => (config.sasl.required = value), {
     help: "whether a connection must have logged in by SASL before anything else",
     fallback: "false",
@@ -251,6 +256,7 @@ export const CONFIG_KEYS: readonly {
   { topic: "Places", keys: PLACES },
   { topic: "Times", keys: TIMES },
   { topic: "Limits", keys: LIMITS },
+  { topic: "Throttles", keys: THROTTLES },
   { topic: "Behaviour", keys: BEHAVIOUR },
   { topic: "Identity", keys: IDENTITY },
   { topic: "SASL", keys: SASL },

@@ -46,7 +46,7 @@ export const NOT_APPLICABLE: readonly OtherKeys[] = [
   },
   {
     reason: "SASL is DIGEST-MD5 with the users of java.security.auth.login.config",
-    names: ["sasl.*", "SASLAuthenticationProvider.*", "letAnySaslUserDoX"],
+    names: ["sasl.*", "SASLAuthenticationProvider.*"],
   },
   {
     reason: "providers are given to createServer as plugins",
@@ -81,10 +81,7 @@ export const NOT_APPLICABLE: readonly OtherKeys[] = [
     reason: "this server works another way",
     names: [
       "advancedFlowControlEnabled",
-      "request_throttle*",
-      "throttled_op_wait_time",
-      "connection_throttle*",
-      "largeRequest*",
+      "request_throttler.*",
       "intBufferStartingSizeBytes",
       "maxResponseCacheSize",
       "maxGetChildrenResponseCacheSize",

@@ -74,6 +74,8 @@ export interface ServerConfig {
     /** By the key that named them, so that a later source wins. */
     superUsers: Map<string, string>;
     superPassword: string | undefined;
+    /** Id of an ACL that means every user. */
+    anyUser: string | undefined;
     /** Whether nothing goes without a login. */
     required: boolean;
   };
@@ -120,6 +122,7 @@ export function defaultConfig(): ServerConfig {
       users: {},
       superUsers: new Map(),
       superPassword: undefined,
+      anyUser: undefined,
       required: false,
     },
     enforceAuth: { enabled: false, schemes: [] },

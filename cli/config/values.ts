@@ -20,6 +20,18 @@ export function whole(min: number, max: number = Number.MAX_SAFE_INTEGER): Value
   };
 }
 
+/** A number within bounds, with a decimal point or without. */
+export function fraction(min: number, max: number): ValueKind<number> {
+  return {
+    schema: z
+      .string()
+      .regex(/^\d*\.?\d+$/)
+      .transform(Number)
+      .pipe(z.number().min(min).max(max)),
+    rule: `a number from ${min} to ${max}`,
+  };
+}
+
 /** Exactly `true` or `false`, as Apache 3.5 and later demand. */
 export const FLAG: ValueKind<boolean> = {
   schema: z

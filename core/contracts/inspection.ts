@@ -40,6 +40,8 @@ export interface ServerStats {
   readonly watchCount: number;
   readonly globalSessionCount: number;
   readonly localSessionCount: number;
+  /** Chance of a handshake to be turned away at random, 0 to 1. */
+  readonly connectionDropChance: number;
   /** Auth packets that were refused. */
   readonly authFailedCount: number;
   /** Answers to clients. */

@@ -17,6 +17,8 @@ import { OPCODES } from "../wire/opcodes.ts";
 import { NO_SESSION, type SessionId } from "../wire/session_id.ts";
 import { authenticate } from "./authenticate.ts";
 import { ClientConnection } from "./connection.ts";
+import { ConnectionLimits } from "./connection_limits.ts";
+import { ConnectionThrottle } from "./connection_throttle.ts";
 import type { ServerContext } from "./context.ts";
 import { FirstBytesSink } from "./first_bytes.ts";
 import { Handshake } from "./handshake.ts";
@@ -24,10 +26,12 @@ import { makesEphemeral } from "./local_upgrade.ts";
 import type { ServerOptions } from "./options.ts";
 import { Output } from "./output.ts";
 import { Permissions } from "./permissions.ts";
+import { RareWarning } from "./rare_warning.ts";
 import { Reads } from "./reads.ts";
 import { refuse } from "./refuse.ts";
 import { ServerReplica } from "./replica.ts";
 import { beginReply, endReply } from "./reply.ts";
+import { RequestThrottle } from "./request_throttle.ts";
 import { ROUTE, routeOf } from "./routes.ts";
 import { answerSasl } from "./sasl.ts";
 import { SessionIds } from "./session_ids.ts";
@@ -59,6 +63,7 @@ export class ClientServer implements ServerContext {
   readonly output: Output = new Output();
   readonly statistics: Statistics;
   readonly handshake: Handshake;
+  readonly connectionThrottle: ConnectionThrottle;
   readonly sessions: ServerSessions = new ServerSessions();
   readonly sessionIds: SessionIds;
   readonly localTracker: SessionTracker;
@@ -74,21 +79,34 @@ export class ClientServer implements ServerContext {
   /** Connections that something else than frames took, and when, in monotonic ms. */
   readonly claimed: Map<Connection, number> = new Map();
   #firstBytes: readonly FirstBytes[] = [];
+  #requestThrottle: RequestThrottle | undefined;
   readonly #reads: Reads;
   readonly #throttled = new Set<ClientConnection>();
-  readonly #perAddress = new Map<string, number>();
+  readonly #limits: ConnectionLimits;
   readonly #request: { -readonly [K in keyof WriteRequest]: WriteRequest[K] };
   readonly #delivery: Delivery;
+  readonly #largeRefused: RareWarning;
   #ticking: Cancel | undefined;
 
   constructor(parts: ServerParts, options: ServerOptions, failed: (error: unknown) => void) {
     this.options = options;
     this.clock = parts.clock;
     this.logger = parts.logger.child("server");
+    this.#largeRefused = new RareWarning(this.logger, this.clock);
     this.consensus = parts.consensus;
     this.auditors = parts.auditors;
     this.permissions = new Permissions(parts.authProviders, options.skipAcl);
     this.statistics = new Statistics(parts.metrics);
+    this.#limits = new ConnectionLimits(options, this.statistics, this.logger, this.clock);
+    const { connectionThrottle, requestThrottle } = options;
+    this.connectionThrottle = new ConnectionThrottle(
+      connectionThrottle,
+      parts.clock,
+      parts.entropy,
+    );
+    if (requestThrottle.maxRequests > 0) {
+      this.#requestThrottle = new RequestThrottle(requestThrottle, this);
+    }
     this.handshake = new Handshake(this);
     this.sessionIds = new SessionIds(options.serverId, parts.clock.wallTime());
     this.localTracker = parts.tracking.create(options.tickTimeMs);
@@ -141,21 +159,15 @@ export class ClientServer implements ServerContext {
   disconnectAll(): void {
     for (const connection of [...this.connections]) connection.destroy();
     this.sessions.clear();
+    this.#requestThrottle?.clear();
     for (const auditor of this.auditors) auditor.abandoned();
   }
 
   /** Takes a new connection, unless there are too many (`maxClientCnxns`, `maxCnxns`). */
   accept(transport: Connection): ByteSink | undefined {
-    const { maxCnxns, maxClientCnxns } = this.options;
     const { address } = transport.peer;
     const total = this.connections.size + this.claimed.size;
-    const ofAddress = this.#perAddress.get(address) ?? 0;
-    const isLocal = !/[.:]/.test(address); // Within this process there are no IP addresses.
-    if (maxCnxns > 0 && total >= maxCnxns) return this.#reject(address, "maxCnxns", maxCnxns);
-    if (maxClientCnxns > 0 && ofAddress >= maxClientCnxns && !isLocal) {
-      return this.#reject(address, "maxClientCnxns", maxClientCnxns);
-    }
-    this.#perAddress.set(address, ofAddress + 1);
+    if (!this.#limits.admits(address, total)) return undefined;
     const connection = new ClientConnection(transport, this);
     this.connections.add(connection);
     if (this.#firstBytes.length === 0) return connection;
@@ -168,7 +180,7 @@ export class ClientServer implements ServerContext {
       },
       closed: () => {
         this.claimed.delete(transport);
-        this.#forgetAddress(address);
+        this.#limits.left(address);
       },
     });
   }
@@ -213,6 +225,17 @@ export class ClientServer implements ServerContext {
   }
 
   submit(connection: ClientConnection, bytes: Uint8Array, start: number, end: number): void {
+    const { session } = connection;
+    if (session === undefined) return;
+    const { largeRequestBytes } = this.options;
+    if (largeRequestBytes !== -1 && this.#isTooLarge(connection, end - start)) return;
+    const throttle = this.#requestThrottle;
+    if (throttle?.takes(connection, session, bytes.subarray(start, end)) === true) return;
+    this.submitNow(connection, bytes, start, end);
+  }
+
+  /** Hands a write to consensus: `bytes[start..end)` is xid, type, body. */
+  submitNow(connection: ClientConnection, bytes: Uint8Array, start: number, end: number): void {
     const { session } = connection;
     if (session === undefined) return;
     const request = this.#request;
@@ -262,6 +285,7 @@ export class ClientServer implements ServerContext {
 
   /** Lets connections that were held back by {@link throttle} go on; after a run of deliveries. */
   wakeThrottled(): void {
+    this.#requestThrottle?.advance();
     if (this.#throttled.size === 0) return;
     const waiting = [...this.#throttled];
     this.#throttled.clear();
@@ -279,9 +303,10 @@ export class ClientServer implements ServerContext {
     this.dataWatches.removeAll(connection);
     this.childWatches.removeAll(connection);
     this.#throttled.delete(connection);
+    this.#requestThrottle?.disconnected(connection);
     if (!this.connections.delete(connection)) return;
     this.statistics.connectionsDropped.value += 1;
-    this.#forgetAddress(connection.transport.peer.address);
+    this.#limits.left(connection.transport.peer.address);
   }
 
   /** A local session that needs more becomes global. */
@@ -305,16 +330,22 @@ export class ClientServer implements ServerContext {
     connection.close();
   }
 
-  #reject(address: string, limit: string, value: number): undefined {
-    this.statistics.connectionsRejected.value += 1;
-    this.logger.warn("too many connections, one is refused", { client: address, [limit]: value });
-    return undefined;
-  }
-
-  #forgetAddress(address: string): void {
-    const left = (this.#perAddress.get(address) ?? 1) - 1;
-    if (left === 0) this.#perAddress.delete(address);
-    else this.#perAddress.set(address, left);
+  /** Closes the connection of a large request when too many bytes are under way. */
+  #isTooLarge(connection: ClientConnection, sizeBytes: number): boolean {
+    const { largeRequestBytes, largeRequestBytesMax } = this.options;
+    const { statistics } = this;
+    if (sizeBytes <= largeRequestBytes || statistics.outstandingBytes <= largeRequestBytesMax) {
+      return false;
+    }
+    statistics.largeRejected.value += 1;
+    const client = connection.transport.peer.address;
+    this.#largeRefused.say("closing a connection: too much is under way for a large request", {
+      client,
+      sizeBytes,
+    });
+    connection.writesUnderWay -= 1; // It was never submitted.
+    connection.destroy();
+    return true;
   }
 
   #tick(): void {

@@ -60,7 +60,8 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
   /** Its requests took long; others have their turn. */
   #resting = false;
   #inputEnded = false;
-  #writesUnderWay = 0;
+  /** Writes submitted whose transaction has not come. */
+  writesUnderWay = 0;
   #syncsDone = 0;
 
   constructor(transport: Connection, context: ServerContext) {
@@ -154,7 +155,7 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
     this.#context.statistics.outstandingBytes -= this.#queue.weightBytes;
     this.#queue.clear();
     const { session } = this;
-    if (session !== undefined) this.#context.sessions.detach(session, this.#writesUnderWay);
+    if (session !== undefined) this.#context.sessions.detach(session, this.writesUnderWay);
     this.#context.disconnected(this);
   }
 
@@ -190,7 +191,7 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
   /** Whether the write at the head of the line is the one with this xid. */
   awaits(cxid: number): boolean {
     const queue = this.#queue;
-    if (this.#writesUnderWay === 0 || queue.count === 0) return false;
+    if (this.writesUnderWay === 0 || queue.count === 0) return false;
     const route = routeOf(queue.headType);
     return queue.headXid === cxid && (route === ROUTE.write || route === ROUTE.close);
   }
@@ -202,7 +203,7 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
   complete(error: ErrorName | undefined, body: JuteWriter): void {
     const queue = this.#queue;
     const { headType: type, headXid: xid, headArrivalMs: arrivalMs } = queue;
-    this.#writesUnderWay -= 1;
+    this.writesUnderWay -= 1;
     this.#shift();
     const out = this.#context.output.open(this);
     const at = beginReply(out, xid, this.#context.tree.lastZxid);
@@ -300,7 +301,7 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
     const keptBytes = isWrite ? REQUEST_HEADER_BYTES : end - start;
     this.#queue.push(bytes, start, end, this.heardMs | 0, keptBytes);
     if (isWrite) {
-      this.#writesUnderWay += 1;
+      this.writesUnderWay += 1;
       this.#submit(bytes, start, end);
       if (route === ROUTE.close) this.#barrier = true;
     } else if (route === ROUTE.sync) {
@@ -342,7 +343,7 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
     try {
       this.#context.submit(this, bytes, start, end);
     } catch (error) {
-      this.#writesUnderWay -= 1;
+      this.writesUnderWay -= 1;
       this.#context.broke(this, error);
     }
   }

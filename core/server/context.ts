@@ -6,6 +6,7 @@ import type { SessionTracker } from "../contracts/sessions.ts";
 import type { Tree } from "../tree/tree.ts";
 import type { SessionId } from "../wire/session_id.ts";
 import type { ClientConnection } from "./connection.ts";
+import type { ConnectionThrottle } from "./connection_throttle.ts";
 import type { Handshake } from "./handshake.ts";
 import type { ServerOptions } from "./options.ts";
 import type { Output } from "./output.ts";
@@ -25,6 +26,7 @@ export interface ServerContext {
   readonly output: Output;
   readonly statistics: Statistics;
   readonly handshake: Handshake;
+  readonly connectionThrottle: ConnectionThrottle;
   readonly sessions: ServerSessions;
   /** Issues ids for this server's sessions. */
   readonly sessionIds: SessionIds;

@@ -5,6 +5,7 @@ import { NO_SESSION, type SessionId } from "../wire/session_id.ts";
 import type { ClientConnection } from "./connection.ts";
 import type { ServerContext } from "./context.ts";
 import { sessionTimeoutMax, sessionTimeoutMin } from "./options.ts";
+import { RareWarning } from "./rare_warning.ts";
 import { isSessionPassword, PASSWORD_BYTES, sessionPassword } from "./session_ids.ts";
 
 /**
@@ -14,11 +15,13 @@ import { isSessionPassword, PASSWORD_BYTES, sessionPassword } from "./session_id
  */
 export class Handshake {
   readonly #context: ServerContext;
+  readonly #refused: RareWarning;
   readonly #minMs: number;
   readonly #maxMs: number;
 
   constructor(context: ServerContext) {
     this.#context = context;
+    this.#refused = new RareWarning(context.logger, context.clock);
     this.#minMs = sessionTimeoutMin(context.options);
     this.#maxMs = sessionTimeoutMax(context.options);
   }
@@ -26,8 +29,9 @@ export class Handshake {
   /** Takes the first frame of a connection. */
   connect(connection: ClientConnection, frame: Uint8Array): void {
     const { consensus, statistics, tree } = this.#context;
-    statistics.connectionRequests.value += 1;
     const request = parse(frame);
+    if (!this.#isAdmitted(connection, request)) return connection.destroy();
+    statistics.connectionRequests.value += 1;
     const { serving } = consensus.status;
     if (request === undefined || serving === "none") return connection.destroy();
     if (serving === "read-only" && request.readOnly !== true) return connection.destroy();
@@ -35,6 +39,21 @@ export class Handshake {
     if (request.lastZxidSeen > tree.lastZxid) return connection.destroy();
     if (request.sessionId.isZero) this.#create(connection, request);
     else this.#reattach(connection, request);
+  }
+
+  #isAdmitted(connection: ClientConnection, request: ConnectRequest | undefined): boolean {
+    const { connectionThrottle, options, statistics } = this.#context;
+    const newKind = options.localSessionsEnabled ? "local" : "global";
+    const isRenewal = request !== undefined && !request.sessionId.isZero;
+    if (connectionThrottle.admits(isRenewal ? "renew" : newKind)) {
+      statistics.tokenDeficit.observe(connectionThrottle.deficit);
+      return true;
+    }
+    statistics.connectionsRejected.value += 1;
+    this.#refused.say("too many handshakes, one is refused", {
+      client: connection.transport.peer.address,
+    });
+    return false;
   }
 
   /** The transaction that creates a session has been applied. */

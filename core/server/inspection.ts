@@ -77,6 +77,7 @@ export class Inspection implements ServerInspection {
       watchCount: dataWatches.count + childWatches.count,
       globalSessionCount: tree.sessions.size,
       localSessionCount: this.#server.localTracker.size,
+      connectionDropChance: this.#server.connectionThrottle.dropChance,
       authFailedCount: statistics.authFailed.value,
       responseSizes: statistics.responseSizes,
       proposalSizes: undefined,

@@ -1,5 +1,7 @@
 import { type Token, token } from "../contracts/token.ts";
 import { FRAME_BYTES_MAX } from "../wire/frame.ts";
+import { CONNECTION_THROTTLE, type ConnectionThrottleOptions } from "./connection_throttle.ts";
+import { REQUEST_THROTTLE, type RequestThrottleOptions } from "./request_throttle.ts";
 
 /** Settings of one server; names are `zoo.cfg`'s with their unit, defaults are Apache's. */
 export interface ServerOptions {
@@ -15,6 +17,17 @@ export interface ServerOptions {
   readonly maxCnxns: number;
   /** Requests under way at which connections that have some are read no further. Default 10000. */
   readonly globalOutstandingLimit: number;
+  /** How fast new connections may come. Default: as they like. */
+  readonly connectionThrottle: ConnectionThrottleOptions;
+  /** How many writes may be under way before others wait. Default: as many as come. */
+  readonly requestThrottle: RequestThrottleOptions;
+  /** Size above which a write is large, bytes; -1 is never (`largeRequestThreshold`). */
+  readonly largeRequestBytes: number;
+  /**
+   * Bytes of requests under way above which a large one closes its connection
+   * (`largeRequestMaxBytes`). Default 100 MiB.
+   */
+  readonly largeRequestBytesMax: number;
   /** Longest frame accepted, bytes (`jute.maxbuffer`). Default 1,048,575. */
   readonly frameBytesMax: number;
   /** Time for a new connection to send its handshake, ms. Default 10000. */
@@ -62,6 +75,10 @@ export const DEFAULT_OPTIONS: ServerOptions = {
   maxClientCnxns: 60,
   maxCnxns: 0,
   globalOutstandingLimit: 10_000,
+  connectionThrottle: CONNECTION_THROTTLE,
+  requestThrottle: REQUEST_THROTTLE,
+  largeRequestBytes: -1,
+  largeRequestBytesMax: 100 * 1024 * 1024,
   frameBytesMax: FRAME_BYTES_MAX,
   sessionlessTimeoutMs: 10_000,
   serverId: 1,
@@ -97,9 +114,25 @@ export function resolveOptions(given: Partial<ServerOptions>): ServerOptions {
   demand(options.globalOutstandingLimit >= 1, "globalOutstandingLimit", "at least 1");
   demand(options.containerCheckIntervalMs > 0, "containerCheckIntervalMs", "above 0");
   demand(options.containerMaxPerMinute > 0, "containerMaxPerMinute", "above 0");
+  demandThrottles(options);
   const min = sessionTimeoutMin(options);
   demand(sessionTimeoutMax(options) >= min, "maxSessionTimeoutMs", `at least ${min}`);
   return options;
+}
+
+function demandThrottles({ connectionThrottle, requestThrottle }: ServerOptions): void {
+  const demand = (name: string, value: number, min: number): void => {
+    if (!(value >= min)) throw new RangeError(`${name} must be at least ${min}, not ${value}`);
+  };
+  const { tokens, fillTimeMs, fillCount, globalWeight, renewWeight } = connectionThrottle;
+  demand("connectionThrottle.tokens", tokens, 0);
+  demand("connectionThrottle.fillTimeMs", fillTimeMs, 1);
+  demand("connectionThrottle.fillCount", fillCount, 1);
+  demand("connectionThrottle.globalWeight", globalWeight, 1);
+  demand("connectionThrottle.renewWeight", renewWeight, 1);
+  demand("connectionThrottle.localWeight", connectionThrottle.localWeight, 1);
+  demand("requestThrottle.maxRequests", requestThrottle.maxRequests, 0);
+  demand("requestThrottle.stallTimeMs", requestThrottle.stallTimeMs, 1);
 }
 
 /** The least time-out a session gets, ms. */

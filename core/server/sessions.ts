@@ -73,6 +73,12 @@ export class ServerSessions {
     if (idle && this.#byId.get(session.id) === session) this.#byId.delete(session.id);
   }
 
+  /** A write of a former connection was given up: its transaction will never come. */
+  withdraw(id: SessionId): void {
+    const session = this.#byId.get(id);
+    if (session !== undefined && session.orphanCount > 0) this.adopt(session);
+  }
+
   /** The session is no more. */
   forget(id: SessionId): void {
     this.#byId.delete(id);

@@ -49,6 +49,12 @@ export class Statistics {
   readonly createsRefused: Counter;
   readonly commits: Counter;
   readonly digestMismatches: Counter;
+  readonly largeRejected: Counter;
+  readonly staleDropped: Counter;
+  readonly throttledOps: Counter;
+  readonly throttleWaits: Counter;
+  readonly throttleTime: Summary;
+  readonly tokenDeficit: Summary;
   readonly readLatency: Summary;
   readonly updateLatency: Summary;
   readonly nodeCreatedWatches: Summary;
@@ -75,6 +81,12 @@ export class Statistics {
       "digest_mismatches_count",
       "Transactions after which the tree's digest was not the one announced",
     );
+    this.largeRejected = count("large_requests_rejected", "Large requests above their limit");
+    this.staleDropped = count("stale_requests_dropped", "Writes dropped since nobody waited");
+    this.throttledOps = count("throttled_ops", "Writes refused since they had waited too long");
+    this.throttleWaits = count("request_throttle_wait_count", "Writes that had to wait");
+    this.throttleTime = sum("request_throttle_queue_time_ms", "Time that such writes waited, ms");
+    this.tokenDeficit = sum("connection_token_deficit", "Tokens in use at each handshake");
     this.readLatency = sum("readlatency", "Time from a read's arrival to its answer, ms");
     this.updateLatency = sum("updatelatency", "Time from a write's arrival to its answer, ms");
     this.nodeCreatedWatches = sum("node_created_watch_count", "Watchers told of a creation");

@@ -17,7 +17,7 @@ export interface Figure {
  */
 export function readFigures(inspection: ServerInspection): Figure[] {
   const stats = inspection.stats();
-  const { latency, responseSizes, proposalSizes } = stats;
+  const { latency, responseSizes, proposalSizes, connectionDropChance: dropChance } = stats;
   const figure = (name: string, help: string, value: number): Figure => ({ name, help, value });
   const fraction = (name: string, help: string, value: number): Figure => ({
     name,
@@ -37,7 +37,7 @@ export function readFigures(inspection: ServerInspection): Figure[] {
     figure("packets_sent", "frames sent to clients", stats.packetsSent),
     figure("packets_received", "frames received from clients", stats.packetsReceived),
     figure("max_client_response_size", "size of the largest answer, bytes", responseSizes.max),
-    fraction("connection_drop_probability", "chance that a new connection is refused", 0),
+    fraction("connection_drop_probability", "chance of a handshake to be refused", dropChance),
     figure("watch_count", "watches", stats.watchCount),
     figure("auth_failed_count", "refused authentications", stats.authFailedCount),
     figure("min_latency", "least request latency, ms", Math.floor(latency.minMs)),

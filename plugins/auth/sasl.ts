@@ -30,6 +30,8 @@ export interface SaslDigestMd5Options {
    * (`zookeeper.SASLAuthenticationProvider.superPassword`).
    */
   readonly superPassword?: string | undefined;
+  /** Id of an ACL that means every user who has logged in (`zookeeper.letAnySaslUserDoX`). */
+  readonly anyUser?: string | undefined;
 }
 
 /** Random bytes of a nonce. */
@@ -46,6 +48,7 @@ export class SaslDigestMd5 implements AuthProvider {
   readonly #entropy: Entropy;
   readonly #passwords: ReadonlyMap<string, string>;
   readonly #superUsers: ReadonlySet<string>;
+  readonly #anyUser: string | undefined;
 
   constructor(entropy: Entropy, options: SaslDigestMd5Options) {
     const passwords = new Map(Object.entries(options.users));
@@ -53,6 +56,7 @@ export class SaslDigestMd5 implements AuthProvider {
     this.#entropy = entropy;
     this.#passwords = passwords;
     this.#superUsers = new Set(options.superUsers);
+    this.#anyUser = options.anyUser;
   }
 
   identify(): readonly Id[] {
@@ -80,7 +84,7 @@ export class SaslDigestMd5 implements AuthProvider {
 
   /** The user `super` is meant by every id. */
   matches(connectionId: string, aclId: string): boolean {
-    return connectionId === SUPER || connectionId === aclId;
+    return connectionId === SUPER || connectionId === aclId || aclId === this.#anyUser;
   }
 
   userName(id: string): string {

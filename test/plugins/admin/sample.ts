@@ -71,6 +71,7 @@ export function sampleInspection(changes: Partial<ServerInspection> = {}): Serve
       watchCount: 3,
       globalSessionCount: 1,
       localSessionCount: 0,
+      connectionDropChance: 0,
       authFailedCount: 0,
       responseSizes: { last: 31, min: 16, max: 88 },
       proposalSizes: undefined,

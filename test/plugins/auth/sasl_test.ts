@@ -148,6 +148,13 @@ test("superPassword is that of the user super, who is meant by every id", () => 
   assert.not(sasl.matches("bob", "super"));
 });
 
+test("SaslDigestMd5 takes anyUser in an ACL for whoever has logged in", () => {
+  const sasl = provider({ anyUser: "all" });
+  assert.ok(sasl.matches("bob", "all"));
+  assert.not(sasl.matches("all", "bob"));
+  assert.not(provider().matches("bob", "all"));
+});
+
 test("SaslDigestMd5 takes ids that are names, also of Kerberos, and no auth packet", () => {
   const sasl = provider();
   for (const id of ["ann", "zk/host@REALM", "zk@REALM", "a/b/c"]) assert.ok(sasl.isValid(id), id);
