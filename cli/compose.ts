@@ -94,9 +94,12 @@ function admin(config: ServerConfig, places: Places, origin: ConfigOrigin): Plug
   });
 }
 
-function sasl({ sasl: { file, users, superUsers, superPassword } }: ServerConfig): Plugin[] {
+function sasl({
+  sasl: { file, users, superUsers, superPassword, anyUser },
+}: ServerConfig): Plugin[] {
   if (file === undefined && superPassword === undefined) return [];
-  return [saslDigestMd5({ users, superUsers: [...superUsers.values()], superPassword })];
+  const superNames = [...superUsers.values()];
+  return [saslDigestMd5({ users, superUsers: superNames, superPassword, anyUser })];
 }
 
 function digest({ digest: { algorithm, superDigest } }: ServerConfig): Plugin {
