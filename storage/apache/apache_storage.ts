@@ -173,8 +173,10 @@ export class ApacheStorage implements Storage {
     // What was appended meanwhile may be in the tree: then the digest is that after all of it.
     const choose = (digest: DigestAt): DigestAt | undefined =>
       this.#lastZxid <= whole.zxid ? digest : this.#log.lastDigest;
-    const path = await this.#snapshots.write(whole, checkUsable, choose);
-    await this.#snapshots.publish(path, whole.zxid);
+    await named("the snapshot could not be written", async () => {
+      const path = await this.#snapshots.write(whole, checkUsable, choose);
+      await this.#snapshots.publish(path, whole.zxid);
+    });
     if (this.#lastZxid < whole.zxid) this.#lastZxid = whole.zxid;
   }
 
@@ -187,7 +189,9 @@ export class ApacheStorage implements Storage {
     this.#requireUsable();
     // A tree on its way from a leader is no tree at one zxid: it has no digest.
     const checkUsable = (): void => this.#requireUsable();
-    const path = await this.#snapshots.write(whole, checkUsable, () => undefined);
+    const path = await named("the snapshot could not be written", () =>
+      this.#snapshots.write(whole, checkUsable, () => undefined),
+    );
     await this.#change(async () => {
       await rename(path, this.#layout.ownPath("installed"));
       const { snapshotDir } = this.#layout;
@@ -220,7 +224,8 @@ export class ApacheStorage implements Storage {
   async trim(before: Zxid): Promise<Zxid> {
     this.#requireUsable();
     const limit = Math.min(before, this.#snapshots.oldestZxid);
-    return (await this.#log.trim(limit)) ?? this.#lastZxid;
+    const lowest = await named("the log could not be trimmed", () => this.#log.trim(limit));
+    return lowest ?? this.#lastZxid;
   }
 
   async damage(): Promise<readonly string[]> {
@@ -257,4 +262,14 @@ export class ApacheStorage implements Storage {
 
 function closedError(): StorageError {
   return new StorageError("closed", "the storage is not open");
+}
+
+/** What the file system refuses becomes the storage's error; others stay what they are. */
+async function named<T>(what: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    const isSystems = (error as NodeJS.ErrnoException).code !== undefined;
+    throw isSystems ? asStorageError(error, what) : error;
+  }
 }
