@@ -108,7 +108,7 @@ export class ClientServer implements ServerContext {
       this.#requestThrottle = new RequestThrottle(requestThrottle, this);
     }
     this.handshake = new Handshake(this);
-    this.sessionIds = new SessionIds(options.serverId, parts.clock.wallTime());
+    this.sessionIds = new SessionIds(options.serverId, parts.clock.wallTime(), parts.entropy);
     this.localTracker = parts.tracking.create(options.tickTimeMs);
     this.#delivery = new Delivery(parts.clock, parts.logger);
     this.changes = new ChangeFeed(this.#delivery);

@@ -1,3 +1,4 @@
+import type { Entropy } from "../contracts/entropy.ts";
 import { SessionId } from "../wire/session_id.ts";
 
 /** Size of a session password, fixed by the C client's struct. */
@@ -41,21 +42,28 @@ export function isSessionPassword(id: SessionId, given: Uint8Array): boolean {
  * counter from 0 that spills upward. Ascending as unsigned numbers.
  */
 export class SessionIds {
+  readonly #entropy: Entropy;
   #next: bigint;
 
   /**
    * @param serverId 0 to 255; its low byte lands in the ids.
-   * @param clockMs a clock that does not go back across restarts more than sessions live.
+   * @param clockMs the wall clock.
    */
-  constructor(serverId: number, clockMs: number) {
+  constructor(serverId: number, clockMs: number, entropy: Entropy) {
+    this.#entropy = entropy;
     const clock = BigInt(Math.floor(clockMs)) & 0xff_ffff_ffffn;
     this.#next = (BigInt(serverId & 0xff) << 56n) | (clock << 16n);
   }
 
-  /** Issues no id at or below `id` from now on, when that is of the same server. */
+  /**
+   * Issues no id at or below `id` from now on, when that is of the same server. If it has to, the
+   * clock went back, and ids a little above `id` were issued too, to sessions that have ended: hence
+   * a leap whose length chance decides, up to 2^40.
+   */
   skip(id: SessionId): void {
     const taken = BigInt.asUintN(64, id.toBigInt());
-    if (taken >> 56n === this.#next >> 56n && taken >= this.#next) this.#next = taken + 1n;
+    if (taken >> 56n !== this.#next >> 56n || taken < this.#next) return;
+    this.#next = taken + 1n + (BigInt(this.#entropy.uint32()) << 8n);
   }
 
   /** A new id; never 0 nor `0x8000000000000000`, which marks containers. */
