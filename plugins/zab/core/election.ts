@@ -176,14 +176,15 @@ export function notificationOf(peer: Peer): Notification {
 }
 
 /**
- * Answers somebody who looks for a leader: servers that look themselves when the asker is in an
- * earlier round, those that have settled always, and those without a vote in any case.
+ * Answers somebody who looks for a leader: servers that look themselves answer when the asker is in
+ * an earlier round or has no vote, those that have settled always. Servers without a vote answer
+ * nobody, and nobody who is settled is answered: two of them would go on for ever.
  */
 export function answer(peer: Peer, from: ServerId, theirs: Notification): void {
-  const isBehind = peer.state !== "looking" || theirs.round < peer.round;
-  const isDue = !peer.isVoter(from) || (theirs.state === "looking" && isBehind);
+  if (theirs.state !== "looking" || !peer.isVoter(peer.sid)) return;
+  const isVoter = peer.isVoter(from);
+  const isDue = !isVoter || peer.state !== "looking" || theirs.round < peer.round;
   if (!isDue) return;
   const vote = notificationOf(peer);
-  const { round } = peer.isVoter(from) ? vote : peer;
-  peer.emit({ kind: "notify", to: from, vote: { ...vote, round } });
+  peer.emit({ kind: "notify", to: from, vote: isVoter ? vote : { ...vote, round: peer.round } });
 }

@@ -174,7 +174,7 @@ export class LeaderBroadcast {
     const peer = this.#peer;
     const acked = new Map<ServerId, Zxid>([[peer.sid, peer.durable]]);
     for (const link of this.#parts.links.values()) {
-      if (link.isVoting) acked.set(link.sid, link.acked);
+      if (link.isVoting && link.isForwarding) acked.set(link.sid, link.acked);
     }
     let best: Zxid = 0;
     for (const zxid of acked.values()) {

@@ -38,6 +38,7 @@ export class LeaderLearners {
     if (link === undefined) return;
     this.links.delete(id);
     this.#snapshots.delete(link);
+    for (const other of this.links.values()) if (other.rival === link) other.rival = link.rival;
   }
 
   /** Takes a packet of any stage. @returns its sender, if that is served by now. */
@@ -48,6 +49,7 @@ export class LeaderLearners {
       return undefined;
     }
     link.heardMs = this.#peer.nowMs;
+    this.#answerRivals(link);
     if (packet.kind === "acks") this.#acked(link, packet.first, packet.last);
     else if (packet.kind === "ack-epoch") this.#promised(link, packet);
     return link.stage === "serving" ? link : undefined;
@@ -65,7 +67,8 @@ export class LeaderLearners {
 
   advance(): void {
     for (const link of this.links.values()) {
-      if (link.stage === "connected" && this.#discovery.isEpochFixed) {
+      const isNext = link.stage === "connected" && link.rival === undefined;
+      if (isNext && this.#discovery.isEpochFixed) {
         link.stage = "informed";
         this.#discovery.inform(link);
       }
@@ -82,6 +85,7 @@ export class LeaderLearners {
   /** Pings, and gives up those that do not do what is asked of them in time. */
   tick(zxid: Zxid): void {
     for (const link of [...this.links.values()]) {
+      this.#replaceRival(link);
       const complaint = link.complaint();
       if (complaint !== undefined) this.#close(link, complaint);
       // Also while it waits for others, so that it does not think that the leader is gone.
@@ -126,32 +130,37 @@ export class LeaderLearners {
       this.#peer.note("warn", "learner refused", { peer: sid, reason: refusal ?? "" });
       return this.#peer.emit({ kind: "close", link: id, reason: refusal ?? "" });
     }
-    for (const old of [...this.links.values()]) {
-      if (old.sid === packet.serverId) this.#close(old, "came again on another link");
-    }
     const { serverId: sid, acceptedEpoch } = packet;
     const isObserver = packet.kind === "observer-info";
     const link = new LearnerLink(this.#peer, id, { sid, isObserver, acceptedEpoch });
+    for (const old of this.links.values()) if (old.sid === sid) link.rival = old;
     this.links.set(id, link);
     this.#discovery.named(link);
   }
 
   #refusal(info: LearnerInfo): string | undefined {
-    const { sid, membership, pending, nowMs, options } = this.#peer;
+    const { sid, membership, pending } = this.#peer;
     if (info.protocolVersion < PROTOCOL_VERSION) return "speaks a protocol older than 3.4";
     if (info.serverId === sid) return "claims to be this server";
     if (info.acceptedEpoch < 0 || info.acceptedEpoch >= EPOCH_MAX - 1) return "epoch out of range";
     const { version } = pending ?? membership;
     if (info.membershipVersion > version) return "knows newer members";
     if (this.links.size >= LINKS_MAX) return "too many learners";
-    // Whoever is there and answers keeps its name; whoever came back follows a silent link.
-    const isTaken = [...this.links.values()].some(
-      (link) =>
-        link.sid === info.serverId &&
-        link.stage === "serving" &&
-        nowMs - link.heardMs < options.tickTimeMs,
-    );
-    return isTaken ? "another learner with this id is there" : undefined;
+    return undefined;
+  }
+
+  /** Whoever is there and answers keeps its name: the other is a stranger. */
+  #answerRivals(link: LearnerLink): void {
+    for (const other of [...this.links.values()]) {
+      if (other.rival === link) this.#close(other, "another learner with this id is there");
+    }
+  }
+
+  /** Whoever was silent for a tick since the other came is that other, come back. */
+  #replaceRival(link: LearnerLink): void {
+    const { nowMs, options } = this.#peer;
+    if (link.rival === undefined || nowMs - link.openedMs < options.tickTimeMs) return;
+    this.#close(link.rival, "came again on another link");
   }
 
   #promised(link: LearnerLink, packet: QuorumPacket & { readonly kind: "ack-epoch" }): void {

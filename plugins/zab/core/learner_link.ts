@@ -25,6 +25,9 @@ export class LearnerLink {
   /** It has this and all before on disk. */
   acked: Zxid = 0;
   heardMs: number;
+  readonly openedMs: number;
+  /** An older link of the same server, while it is not clear which of the two is it. */
+  rival: LearnerLink | undefined;
   /** A proposal that it has been sent, and when that was seen to be unacknowledged. */
   #mark: { readonly zxid: Zxid; readonly atMs: number } = { zxid: 0, atMs: 0 };
   #exempt: Zxid = 0;
@@ -41,6 +44,7 @@ export class LearnerLink {
     this.isObserver = who.isObserver;
     this.acceptedEpoch = who.acceptedEpoch;
     this.heardMs = peer.nowMs;
+    this.openedMs = peer.nowMs;
   }
 
   /** From the choice how it catches up, everything new is sent to it as well. */

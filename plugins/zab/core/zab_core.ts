@@ -15,6 +15,8 @@ import type { Role } from "./role.ts";
 
 /** Milliseconds without a leader before read-only clients are served, or a tick if that is more. */
 const READ_ONLY_AFTER_MS = 2000;
+/** Least time from one role that came to nothing to the next, ms. */
+const REST_MS = 100;
 
 /**
  * One server's part in Zab: all of the protocol, none of the waiting. What happens goes in through
@@ -29,6 +31,8 @@ export class ZabCore {
   /** Votes that came while this server was not ready to vote: the newest of each sender. */
   readonly #early = new Map<ServerId, Notification>();
   #lookingSinceMs = 0;
+  #roleSinceMs = 0;
+  #restUntilMs = 0;
 
   /** @throws {ZkError} `BadArguments` when the membership cannot be read. */
   constructor(options: ZabOptions, tracking: SessionTracking) {
@@ -76,7 +80,9 @@ export class ZabCore {
     const { readOnlyMode } = this.#peer.options;
     if (!this.#isRunning) return Number.POSITIVE_INFINITY;
     if (this.#role !== undefined) return this.#role.nextTickMs;
-    const dueMs = this.#election?.nextTickMs ?? Number.POSITIVE_INFINITY;
+    const { nowMs } = this.#peer;
+    const restMs = this.#restUntilMs > nowMs ? this.#restUntilMs : Number.POSITIVE_INFINITY;
+    const dueMs = this.#election?.nextTickMs ?? restMs;
     const isWaiting = readOnlyMode && this.#peer.status.serving === "none";
     return isWaiting ? Math.min(dueMs, this.#readOnlyAtMs) : dueMs;
   }
@@ -174,6 +180,7 @@ export class ZabCore {
     if (this.#role !== undefined) return;
     if (this.#election === undefined) {
       if (!peer.isSettled) return peer.repairTree();
+      if (peer.nowMs < this.#restUntilMs) return;
       this.#beginElection();
     }
     const outcome = this.#election?.outcome;
@@ -183,12 +190,16 @@ export class ZabCore {
     const leads = outcome.leader === peer.sid;
     peer.note("info", leads ? "elected" : "following", { leader: outcome.leader });
     peer.setStatus("looking", "none");
+    this.#roleSinceMs = peer.nowMs;
     this.#role = leads ? new Leader(peer, this.#tracking) : new Learner(peer, outcome.leader);
   }
 
   #leave(role: Role): void {
     const peer = this.#peer;
     peer.note("warn", "looking for a leader", { reason: role.ended ?? "" });
+    // Whoever is refused at once, again and again, shall not keep everybody busy.
+    const hasServed = peer.status.serving === "read-write";
+    this.#restUntilMs = hasServed ? 0 : this.#roleSinceMs + REST_MS;
     // Clients are let go before anything else happens to what they saw.
     peer.setStatus("looking", "none");
     role.leave();
