@@ -53,7 +53,7 @@ export class Campaign {
       try {
         await this.check(program);
       } catch (error) {
-        this.failures.push(`${JSON.stringify(program)}\n${messageOf(error)}`);
+        this.#fail(`${JSON.stringify(program)}\n${messageOf(error)}`);
         return;
       }
     }
@@ -75,7 +75,7 @@ export class Campaign {
       if (result.failed) {
         const [program] = result.counterexample ?? [];
         const told = messageOf(result.errorInstance);
-        this.failures.push(`seed ${seed}: ${JSON.stringify(program)}\n${told}`);
+        this.#fail(`seed ${seed}: ${JSON.stringify(program)}\n${told}`);
       }
       if (this.#opsOfPair < OPS_PER_PAIR && !result.failed) continue;
       await this.end();
@@ -94,8 +94,14 @@ export class Campaign {
       this.hashLines[at as 0 | 1] += report.hashLineCount;
       if (report.mismatches.length === 0) continue;
       const first = report.mismatches.slice(0, 3).join("\n");
-      this.failures.push(`digests of the ${this.#kinds[at]} server:\n${first}`);
+      this.#fail(`digests of the ${this.#kinds[at]} server:\n${first}`);
     }
+  }
+
+  /** Tells at once: a long run may never come to its end. */
+  #fail(failure: string): void {
+    this.failures.push(failure);
+    console.log(failure);
   }
 }
 

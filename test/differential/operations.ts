@@ -20,13 +20,21 @@ export function ordinaryOp(session: number): fc.Arbitrary<Op> {
     { weight: 3, arbitrary: multiOp() },
     { weight: 1, arbitrary: bareOp() },
   );
-  // A reconfig that cannot be read takes no zxid on Apache, unlike every other write.
-  const garbled = garbledOp(plain.filter(({ op }) => op !== "reconfig"));
+  const garbled = garbledOp(plain.filter((op) => staysItself(op, session)));
   return fc.oneof(
     { weight: 200, arbitrary: plain },
     { weight: 10, arbitrary: garbled },
     { weight: 1, arbitrary: longOp() },
   );
+}
+
+/**
+ * Leaves out what a garbled body would turn into something that is not compared: a read that then
+ * sets a watch, where the session has other ones, and a reconfig, which takes no zxid on Apache
+ * when it cannot be read, unlike every other write.
+ */
+function staysItself(op: Op, session: number): boolean {
+  return op.op !== "reconfig" && ("watch" in op ? isOneShot(session) : true);
 }
 
 /** Requests up to the longest that servers take by default. */
@@ -116,7 +124,7 @@ function watchOp(session: number): fc.Arbitrary<Op> {
   const mode = session === PERSISTENT_SESSION ? 0 : 1;
   const add = fc.record({
     op: fc.constant("addWatch" as const),
-    path: path(),
+    path: path().filter(isText),
     mode: standard ? fc.constantFrom(2, -1) : weighted([9, mode], [1, 2]),
   });
   const look = fc.record({
@@ -124,7 +132,9 @@ function watchOp(session: number): fc.Arbitrary<Op> {
     path: path(),
     mode: standard ? fc.constantFrom(1, 2, 3, 4, 5, 6, 0) : fc.constantFrom(3, 3, 3, 6),
   });
-  const oneOffs = fc.array(path(), { maxLength: 3 });
+  // Apache 3.8.0 keeps a lasting watch on a null path, and fails over it when it closes.
+  const watched = standard ? path() : path().filter(isText);
+  const oneOffs = fc.array(watched, { maxLength: 3 });
   const none = fc.constant<PathText[]>([]);
   const list = fc.oneof({ weight: 12, arbitrary: oneOffs }, fc.constant(null));
   const lists = (kinds: readonly boolean[]): fc.Arbitrary<(readonly PathText[] | null)[]> =>
@@ -140,6 +150,10 @@ function watchOp(session: number): fc.Arbitrary<Op> {
     { weight: 2, arbitrary: look },
     { weight: 2, arbitrary: sets },
   );
+}
+
+function isText(path: PathText): path is string {
+  return path !== null;
 }
 
 const ONE_SHOT = [true, true, true];
@@ -163,6 +177,7 @@ function multiOp(): fc.Arbitrary<Op> {
     path: path(),
     watch: fc.boolean(),
   });
+  const someRead = read.filter(failsCleanly);
   const multi = fc.constant("multi" as const);
   const multiRead = fc.constant("multiRead" as const);
   const parts = (part: fc.Arbitrary<Op>): fc.Arbitrary<Op[]> => fc.array(part, { maxLength: 5 });
@@ -172,7 +187,7 @@ function multiOp(): fc.Arbitrary<Op> {
     { weight: 3, arbitrary: fc.record({ op: multi, ops: lifeOfANode() }) },
     { weight: 2, arbitrary: fc.record({ op: multi, ops: brokenLife(write) }) },
     { weight: 3, arbitrary: fc.record({ op: multiRead, ops: parts(read) }) },
-    { weight: 1, arbitrary: fc.record({ op: multi, ops: parts(fc.oneof(write, read)) }) },
+    { weight: 1, arbitrary: fc.record({ op: multi, ops: parts(fc.oneof(write, someRead)) }) },
     { weight: 1, arbitrary: fc.record({ op: multiRead, ops: parts(fc.oneof(write, read)) }) },
   );
 }

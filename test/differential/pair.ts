@@ -68,7 +68,10 @@ async function readDigests(server: Server, told: ToldDigests): Promise<DigestRep
   for await (const transaction of transactionsOf(server)) tree.apply(transaction);
   const { report } = tree;
   if (report.mismatches.length === told.mismatchCount) report.mismatches.length = 0;
-  else report.mismatches.unshift(`the server itself counts ${told.mismatchCount}`);
+  else {
+    const counts = `${report.mismatches.length} by the rule, ${told.mismatchCount} by its own`;
+    report.mismatches.unshift(`announced and not so: ${counts} account`);
+  }
   report.hashLineCount = told.lines.length;
   for (const line of told.lines) {
     const [zxid = "", digest = ""] = line.split(": ");
