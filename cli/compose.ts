@@ -10,7 +10,7 @@ import { digestAuth, ipAuth, saslDigestMd5, x509Auth } from "../plugins/auth/mod
 import { plainMetrics } from "../plugins/metrics/mod.ts";
 import { bucketSessions } from "../plugins/sessions/mod.ts";
 import { standalone } from "../plugins/standalone/mod.ts";
-import type { LogLevel } from "../plugins/system/mod.ts";
+import type { LogLevel, LogThreshold } from "../plugins/system/mod.ts";
 import { systemClock, systemEntropy } from "../plugins/system/mod.ts";
 import { pinoLogger } from "../plugins/system/pino_logger.ts";
 import { zab } from "../plugins/zab/mod.ts";
@@ -33,7 +33,7 @@ import { ConfigError, type ServerConfig } from "./config/server_config.ts";
  */
 export function composePlugins(
   config: ServerConfig,
-  logLevel: LogLevel,
+  logLevel: LogLevel | LogThreshold,
   origin: ConfigOrigin = { text: "", properties: {} },
 ): Plugin[] {
   const places = {

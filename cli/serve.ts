@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 import { StorageError } from "../core/contracts/storage.ts";
 import { TransportError } from "../core/contracts/transport.ts";
 import { createServer, type Plugin, type Server } from "../mod.ts";
-import type { LogLevel } from "../plugins/system/mod.ts";
+import type { LogLevel, LogThreshold } from "../plugins/system/mod.ts";
 import { storageNotice } from "./choose_storage.ts";
 import { composePlugins } from "./compose.ts";
 import { containerLogLevel } from "./config/container_env.ts";
@@ -72,7 +72,13 @@ async function serve(file: string | undefined, flags: ServeFlags): Promise<numbe
     if (flags.adminPort !== undefined) config.admin.enabled = true;
     for (const warning of warnings) console.error(`zookit: warning: ${warning}`);
     const logLevel = flags.logLevel ?? containerLogLevel(process.env) ?? "info";
-    return await run(config, composePlugins(config, logLevel, origin));
+    const threshold = { level: logLevel };
+    const release = toggleBySignal(threshold);
+    try {
+      return await run(config, composePlugins(config, threshold, origin));
+    } finally {
+      release();
+    }
   } catch (error) {
     return explain(error);
   }
@@ -110,6 +116,20 @@ async function run(config: ServerConfig, plugins: readonly Plugin[]): Promise<nu
     signals.release();
   }
   return EXIT_CODES.ok;
+}
+
+/**
+ * SIGUSR2 lets every message be written, and the next one takes that back. (SIGUSR1 starts Node's
+ * debugger.) Where there are no such signals, nothing happens.
+ */
+function toggleBySignal(threshold: LogThreshold): () => void {
+  const { level } = threshold;
+  const onSignal = (): void => {
+    threshold.level = threshold.level === "debug" ? level : "debug";
+    console.error(`zookit: SIGUSR2: messages of level ${threshold.level} and above are written`);
+  };
+  process.on("SIGUSR2", onSignal);
+  return () => process.off("SIGUSR2", onSignal);
 }
 
 /** Stops a server at the first SIGTERM or SIGINT, and ends the process at the second. */

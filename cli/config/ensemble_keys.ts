@@ -44,7 +44,7 @@ export const ENSEMBLE: readonly ConfigKey[] = [
     "peerType",
     oneOf("participant", "observer"),
     (config, value) => (config.ensemble.peerType = value),
-    { help: "what this server is if no `server.N` line says it", fallback: "participant" },
+    { help: "what this server is if no `server.N` line says it", fallback: "none: it takes part" },
   ),
   key("standaloneEnabled", FLAG, (config, value) => (config.ensemble.standaloneEnabled = value), {
     help: "whether a single `server.N` line is a server that stands alone; else an ensemble of one",

@@ -18,3 +18,17 @@ export interface Logger {
 
 /** Single. */
 export const LOGGER: Token<Logger> = token("logger");
+
+/** How much is logged: messages of this level and above. */
+export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
+
+/** Every level, the most talkative first. */
+export const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error", "silent"];
+
+/** What a logger writes from now on; may be changed at any time. */
+export interface LogThreshold {
+  level: LogLevel;
+}
+
+/** Many: what loggers that can be told otherwise provide besides {@link LOGGER}. */
+export const LOG_THRESHOLD: Token<LogThreshold> = token("log-threshold");

@@ -5,7 +5,7 @@ import { type Cancel, CLOCK, type Clock } from "../contracts/clock.ts";
 import { CONSENSUS } from "../contracts/consensus.ts";
 import { ENTROPY } from "../contracts/entropy.ts";
 import { INSPECTION, type ServerInspection } from "../contracts/inspection.ts";
-import { LOGGER, type Logger } from "../contracts/logger.ts";
+import { LOG_THRESHOLD, LOGGER, type Logger } from "../contracts/logger.ts";
 import { METRICS } from "../contracts/metrics.ts";
 import { SERVICE, type Service } from "../contracts/service.ts";
 import { SESSION_TRACKING } from "../contracts/sessions.ts";
@@ -29,6 +29,7 @@ const MANY: ReadonlySet<Token<unknown>> = new Set<Token<unknown>>([
   SERVICE,
   ADMIN_COMMAND,
   AUDITOR,
+  LOG_THRESHOLD,
 ]);
 
 /** Contracts that no server can do without. */

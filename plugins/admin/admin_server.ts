@@ -9,7 +9,7 @@ import {
 import { AUTH_PROVIDER, type AuthProvider } from "../../core/contracts/auth.ts";
 import { CLOCK, type Clock } from "../../core/contracts/clock.ts";
 import { INSPECTION, type ServerInspection } from "../../core/contracts/inspection.ts";
-import { LOGGER, type Logger } from "../../core/contracts/logger.ts";
+import { LOG_THRESHOLD, LOGGER, type Logger } from "../../core/contracts/logger.ts";
 import { METRICS } from "../../core/contracts/metrics.ts";
 import { SERVICE, type Service } from "../../core/contracts/service.ts";
 import type { Peer } from "../../core/contracts/transport.ts";
@@ -19,6 +19,7 @@ import type { Id } from "../../core/wire/records.ts";
 import { builtInCommands, type Setup } from "./commands.ts";
 import { HttpPort } from "./http_port.ts";
 import { entriesOf, formatJson } from "./json.ts";
+import { logLevelCommands } from "./log_level.ts";
 import type { Places } from "./words.ts";
 
 /** Where the admin server listens and what it tells; defaults are Apache's but for the address. */
@@ -224,12 +225,14 @@ export function adminServer(options: AdminServerOptions = {}): Plugin {
         const places = { dataDir, dataLogDir, clientPortListenBacklog };
         const asked = { server: inspection, metrics: container.get(METRICS), places };
         const own = builtInCommands(asked, { initialConfiguration, properties });
+        const logger = container.get(LOGGER).child("admin");
+        const logging = logLevelCommands(container.all(LOG_THRESHOLD), logger);
         const parts = {
           inspection,
           clock: container.get(CLOCK),
-          logger: container.get(LOGGER).child("admin"),
+          logger,
           providers: container.all(AUTH_PROVIDER),
-          commands: [...own, ...container.all(ADMIN_COMMAND)],
+          commands: [...own, ...logging, ...container.all(ADMIN_COMMAND)],
         };
         return new AdminService(parts, options);
       });

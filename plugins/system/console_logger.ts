@@ -1,15 +1,15 @@
-import type { LogFields, Logger } from "../../core/contracts/logger.ts";
+import {
+  LOG_LEVELS,
+  type LogFields,
+  type Logger,
+  type LogLevel,
+  type LogThreshold,
+} from "../../core/contracts/logger.ts";
 
-/** How much is logged: messages of this level and above. */
-export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
-
-const RANKS: Readonly<Record<LogLevel, number>> = {
-  debug: 0,
-  info: 1,
-  warn: 2,
-  error: 3,
-  silent: 4,
-};
+/** Whether a message of this level is written. */
+export function passes(level: LogLevel, threshold: LogThreshold): boolean {
+  return LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(threshold.level);
+}
 
 /** Takes one finished line, without its end. */
 export type WriteLine = (line: string) => void;
@@ -19,13 +19,20 @@ export type WriteLine = (line: string) => void;
  * standard error, so that standard output belongs to the application.
  */
 export class ConsoleLogger implements Logger {
-  readonly #level: LogLevel;
+  readonly #threshold: LogThreshold;
   readonly #scope: string;
   readonly #write: WriteLine;
 
-  /** @param write where lines go; standard error when it is not given. */
-  constructor(level: LogLevel, write: WriteLine = (line) => console.error(line), scope = "") {
-    this.#level = level;
+  /**
+   * @param level what is written; an object may be changed later.
+   * @param write where lines go; standard error when it is not given.
+   */
+  constructor(
+    level: LogLevel | LogThreshold,
+    write: WriteLine = (line) => console.error(line),
+    scope = "",
+  ) {
+    this.#threshold = typeof level === "string" ? { level } : level;
     this.#write = write;
     this.#scope = scope;
   }
@@ -48,11 +55,11 @@ export class ConsoleLogger implements Logger {
 
   child(scope: string): Logger {
     const whole = this.#scope === "" ? scope : `${this.#scope}.${scope}`;
-    return new ConsoleLogger(this.#level, this.#write, whole);
+    return new ConsoleLogger(this.#threshold, this.#write, whole);
   }
 
   #log(level: LogLevel, message: string, fields: LogFields | undefined): void {
-    if (RANKS[level] < RANKS[this.#level]) return;
+    if (!passes(level, this.#threshold)) return;
     const scope = this.#scope === "" ? "" : `${this.#scope}: `;
     const suffix = fields === undefined ? "" : ` ${describe(fields)}`;
     this.#write(`${new Date().toISOString()} ${level} ${scope}${message}${suffix}`);

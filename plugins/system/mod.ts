@@ -11,14 +11,15 @@
  */
 import { CLOCK } from "../../core/contracts/clock.ts";
 import { ENTROPY } from "../../core/contracts/entropy.ts";
-import { LOGGER } from "../../core/contracts/logger.ts";
+import { LOG_THRESHOLD, LOGGER, type LogLevel } from "../../core/contracts/logger.ts";
 import type { Plugin } from "../../core/kernel/plugin.ts";
 import { SystemClock } from "./clock.ts";
-import { ConsoleLogger, type LogLevel } from "./console_logger.ts";
+import { ConsoleLogger } from "./console_logger.ts";
 import { SystemEntropy } from "./entropy.ts";
 
+export type { LogLevel, LogThreshold } from "../../core/contracts/logger.ts";
 export { SystemClock } from "./clock.ts";
-export { ConsoleLogger, type LogLevel, type WriteLine } from "./console_logger.ts";
+export { ConsoleLogger, type WriteLine } from "./console_logger.ts";
 export { SystemEntropy } from "./entropy.ts";
 
 /** Fills the clock contract with the machine's time. */
@@ -47,12 +48,14 @@ export function systemEntropy(): Plugin {
  * @param options.level messages of this level and above are written; `info` when it is not given.
  */
 export function consoleLogger(options: { readonly level?: LogLevel } = {}): Plugin {
+  const threshold = { level: options.level ?? "info" };
   return {
     name: "console-logger",
-    provides: [LOGGER],
+    provides: [LOGGER, LOG_THRESHOLD],
     requires: [],
     register: (container) => {
-      container.provide(LOGGER, () => new ConsoleLogger(options.level ?? "info"));
+      container.provide(LOGGER, () => new ConsoleLogger(threshold));
+      container.value(LOG_THRESHOLD, threshold);
     },
   };
 }

@@ -1,37 +1,47 @@
 import { destination, type Logger as Pino, pino } from "pino";
-import { LOGGER, type LogFields, type Logger } from "../../core/contracts/logger.ts";
+import {
+  LOG_THRESHOLD,
+  LOGGER,
+  type LogFields,
+  type Logger,
+  type LogLevel,
+  type LogThreshold,
+} from "../../core/contracts/logger.ts";
 import type { Plugin } from "../../core/kernel/plugin.ts";
-import type { LogLevel } from "./console_logger.ts";
+import { passes } from "./console_logger.ts";
 
 /** One JSON object a line, for programs that collect logs. */
 export class PinoLogger implements Logger {
   readonly #pino: Pino;
+  readonly #threshold: LogThreshold;
   readonly #scope: string;
 
-  constructor(base: Pino, scope = "") {
+  /** @param base lets every level pass: `threshold` decides. */
+  constructor(base: Pino, threshold: LogThreshold, scope = "") {
     this.#pino = base;
+    this.#threshold = threshold;
     this.#scope = scope;
   }
 
   debug(message: string, fields?: LogFields): void {
-    this.#pino.debug(fields ?? {}, message);
+    if (passes("debug", this.#threshold)) this.#pino.debug(fields ?? {}, message);
   }
 
   info(message: string, fields?: LogFields): void {
-    this.#pino.info(fields ?? {}, message);
+    if (passes("info", this.#threshold)) this.#pino.info(fields ?? {}, message);
   }
 
   warn(message: string, fields?: LogFields): void {
-    this.#pino.warn(fields ?? {}, message);
+    if (passes("warn", this.#threshold)) this.#pino.warn(fields ?? {}, message);
   }
 
   error(message: string, fields?: LogFields): void {
-    this.#pino.error(fields ?? {}, message);
+    if (passes("error", this.#threshold)) this.#pino.error(fields ?? {}, message);
   }
 
   child(scope: string): Logger {
     const whole = this.#scope === "" ? scope : `${this.#scope}.${scope}`;
-    return new PinoLogger(this.#pino.child({ scope: whole }), whole);
+    return new PinoLogger(this.#pino.child({ scope: whole }), this.#threshold, whole);
   }
 }
 
@@ -42,27 +52,30 @@ export class PinoLogger implements Logger {
  * @param stream where lines go; standard error when it is not given.
  */
 export function createPinoLogger(
-  level: LogLevel,
+  level: LogLevel | LogThreshold,
   stream: { write(line: string): void } = destination({ fd: 2, sync: true }),
 ): PinoLogger {
   const settings = {
-    level,
+    level: "debug",
     base: null,
     serializers: { error: pino.stdSerializers.err },
     formatters: { level: (label: string) => ({ level: label }) },
     timestamp: pino.stdTimeFunctions.isoTime,
   };
-  return new PinoLogger(pino(settings, stream));
+  return new PinoLogger(pino(settings, stream), typeof level === "string" ? { level } : level);
 }
 
 /** Fills the logger contract with JSON lines on standard error. */
-export function pinoLogger(options: { readonly level?: LogLevel } = {}): Plugin {
+export function pinoLogger(options: { readonly level?: LogLevel | LogThreshold } = {}): Plugin {
+  const { level = "info" } = options;
+  const threshold = typeof level === "string" ? { level } : level;
   return {
     name: "pino-logger",
-    provides: [LOGGER],
+    provides: [LOGGER, LOG_THRESHOLD],
     requires: [],
     register: (container) => {
-      container.provide(LOGGER, () => createPinoLogger(options.level ?? "info"));
+      container.provide(LOGGER, () => createPinoLogger(threshold));
+      container.value(LOG_THRESHOLD, threshold);
     },
   };
 }

@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { main } from "../../cli/main.ts";
 
 const COMMAND = join(import.meta.dirname, "../../bin/zookit.js");
 const FOLDERS: string[] = [];
@@ -57,7 +58,16 @@ class Run {
     return Number(/:(\d+) /.exec(this.stdout)?.[1]);
   }
 
-  signal(name: "SIGTERM" | "SIGINT"): void {
+  /** Resolves once standard error has a text. */
+  async says(text: RegExp): Promise<void> {
+    const ended = this.#exit.then(() => undefined);
+    while (!text.test(this.stderr)) {
+      const more = await Promise.race([once(this.#child.stderr ?? this.#child, "data"), ended]);
+      if (more === undefined) throw new Error(`the server ended:\n${this.stderr}`);
+    }
+  }
+
+  signal(name: "SIGTERM" | "SIGINT" | "SIGUSR2"): void {
     // Not child.kill(): after it Deno reports the signal in place of the exit code.
     process.kill(this.#child.pid ?? 0, name);
   }
@@ -66,6 +76,33 @@ class Run {
     const [code] = await this.#exit;
     CHILDREN.delete(this.#child);
     return code;
+  }
+}
+
+/** The command in this process, for runs that end by themselves: a new one takes a second. */
+async function runHere(
+  args: readonly string[],
+): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }> {
+  const said = { stdout: "", stderr: "" };
+  const former = { error: console.error, log: console.log };
+  const { stdout, stderr } = process;
+  const streams = { stdout: stdout.write, stderr: stderr.write };
+  const keep =
+    (name: "stdout" | "stderr") =>
+    (text: unknown): true => {
+      said[name] += String(text);
+      return true;
+    };
+  Object.assign(stdout, { write: keep("stdout") });
+  Object.assign(stderr, { write: keep("stderr") });
+  console.log = (text: unknown) => keep("stdout")(`${text}\n`);
+  console.error = (text: unknown) => keep("stderr")(`${text}\n`);
+  try {
+    return { exitCode: await main(args), ...said };
+  } finally {
+    Object.assign(console, former);
+    Object.assign(stdout, { write: streams.stdout });
+    Object.assign(stderr, { write: streams.stderr });
   }
 }
 
@@ -85,6 +122,10 @@ test("serve prints one ready line with the real port, and SIGTERM ends it with 0
   const run = new Run(["serve", "--memory", "--port", "0"]);
   const port = await run.port();
   assert.match(await ask(port, "srvr"), /^Mode: standalone$/m);
+  run.signal("SIGUSR2");
+  await run.says(/SIGUSR2: messages of level debug and above are written/);
+  run.signal("SIGUSR2");
+  await run.says(/SIGUSR2: messages of level info and above are written/);
   run.signal("SIGTERM");
   assert.is(await run.exitCode(), 0);
   assert.match(run.stdout, /^zookit ready on 127\.0\.0\.1:\d+ \(in memory\)\n$/);
@@ -116,23 +157,24 @@ test("serve reads zoo.cfg, SERVER_JVMFLAGS and -D, and names what has no effect"
 });
 
 test("an address in use ends with 4 and says what to do", async () => {
-  const first = new Run(["serve", "--memory", "--port", "0"]);
-  const port = await first.port();
-  const second = new Run(["serve", "--memory", "--port", String(port)]);
-  assert.is(await second.exitCode(), 4);
-  assert.match(second.stderr, new RegExp(`cannot listen on 127.0.0.1:${port}`));
-  assert.match(second.stderr, /choose another port: --port/);
-  assert.is(second.stdout, "");
-  first.signal("SIGTERM");
-  assert.is(await first.exitCode(), 0);
+  const taken = createServer();
+  await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
+  const address = taken.address();
+  const port = typeof address === "object" ? (address?.port ?? 0) : 0;
+  const end = await runHere(["serve", "--memory", "--port", String(port)]);
+  assert.is(end.exitCode, 4);
+  assert.match(end.stderr, new RegExp(`cannot listen on 127.0.0.1:${port}`));
+  assert.match(end.stderr, /choose another port: --port/);
+  assert.is(end.stdout, "");
+  await new Promise((resolve) => taken.close(resolve));
 });
 
 test("a data directory that another server uses ends with 3", async () => {
   const dataDir = join(newFolder(), "data");
   const first = new Run(["serve", "--data-dir", dataDir, "--port", "0"]);
   await first.port();
-  const second = new Run(["serve", "--data-dir", dataDir, "--port", "0"]);
-  assert.is(await second.exitCode(), 3, second.stderr);
+  const second = await runHere(["serve", "--data-dir", dataDir, "--port", "0"]);
+  assert.is(second.exitCode, 3, second.stderr);
   assert.match(second.stderr, /another server uses the data directory/);
   first.signal("SIGTERM");
   assert.is(await first.exitCode(), 0);
@@ -146,20 +188,19 @@ test("wrong usage and wrong values end with 2, each named", async () => {
     [["sevre"], /unknown command 'sevre'/],
     [["serve", "-Dzookeeper.reconfigEnabled=true"], /cannot be changed yet/],
   ] as const;
-  const check = async ([args, message]: (typeof cases)[number]): Promise<void> => {
-    const run = new Run(args);
-    assert.is(await run.exitCode(), 2, run.stderr);
-    assert.match(run.stderr, message);
-  };
-  await Promise.all(cases.map(check));
+  for (const [args, message] of cases) {
+    const { exitCode, stderr } = await runHere(args);
+    assert.is(exitCode, 2, stderr);
+    assert.match(stderr, message);
+  }
 });
 
 test("--version and help tell on standard output and end with 0", async () => {
-  const version = new Run(["--version"]);
-  assert.is(await version.exitCode(), 0);
+  const version = await runHere(["--version"]);
+  assert.is(version.exitCode, 0);
   assert.match(version.stdout, /^\d+\.\d+\.\d+\n$/);
-  const help = new Run(["help", "serve"]);
-  assert.is(await help.exitCode(), 0);
+  const help = await runHere(["help", "serve"]);
+  assert.is(help.exitCode, 0);
   assert.match(help.stdout, /Exit codes: 0 stopped by a signal/);
 });
 

@@ -30,7 +30,7 @@ test("the image's own variables make the server that it makes", () => {
   assert.equal(config.options, { tickTimeMs: 2000, maxClientCnxns: 60 });
   assert.is(config.admin.enabled, true);
   assert.is(warnings.length, 1);
-  assert.match(warnings[0] ?? "", /standaloneEnabled/);
+  assert.match(warnings[0] ?? "", /autopurge\.purgeInterval/);
 });
 
 test("ZOO_SERVERS, ZOO_CFG_EXTRA and the whitelist are lines of a zoo.cfg", () => {

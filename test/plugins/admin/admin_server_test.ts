@@ -4,7 +4,9 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { AdminCommand } from "../../../core/contracts/admin.ts";
 import type { ServerInspection } from "../../../core/contracts/inspection.ts";
+import type { LogThreshold } from "../../../core/contracts/logger.ts";
 import { builtInCommands } from "../../../plugins/admin/commands.ts";
+import { logLevelCommands } from "../../../plugins/admin/log_level.ts";
 import { type AdminServerOptions, AdminService } from "../../../plugins/admin/mod.ts";
 import { DigestAuth, IpAuth } from "../../../plugins/auth/mod.ts";
 import { PlainMetrics } from "../../../plugins/metrics/mod.ts";
@@ -13,6 +15,8 @@ import { sampleInspection } from "./sample.ts";
 
 // user:password of whoever may do anything.
 const SUPER = "super:lK75jTNcA+U9vtVEw5vB51mj/w4=";
+
+const THRESHOLD: LogThreshold = { level: "info" };
 
 /** Takes a body and says how long it was; what it is asked to throw it throws. */
 const COUNT: AdminCommand = {
@@ -66,6 +70,7 @@ async function withAdmin(given: Given, use: (url: string) => Promise<void>): Pro
       providers: [new IpAuth(), new DigestAuth({ superDigest: SUPER })],
       commands: [
         ...builtInCommands({ server: inspection, metrics, places }, setup),
+        ...logLevelCommands([THRESHOLD], new ConsoleLogger("silent")),
         COUNT,
         STREAM,
         TAKES_THE_PLACE,
@@ -89,7 +94,7 @@ test("GET /commands links every command once, in order", () =>
   withAdmin({}, async (url) => {
     const text = await (await fetch(`${url}/commands`)).text();
     const names = [...text.matchAll(/<a href="\/commands\/(\w+)">\1<\/a>\n<br\/>\n/g)];
-    assert.is(names.length, 28);
+    assert.is(names.length, 30);
     assert.is(
       text.length,
       names.reduce((sum, [line]) => sum + line.length, 0),
@@ -193,6 +198,30 @@ test("a command may stream bytes and take the place of a built-in one", () =>
     assert.is(await streamed.text(), "one two");
     assert.equal(await read(`${url}/commands/lead`), { command: "leader", error: null });
   }));
+
+test("the level of messages is told to everybody and changed by whoever has authority", () => {
+  const log: string[] = [];
+  return withAdmin({ log }, async (url) => {
+    const set = (body: string): Promise<Response> => {
+      const headers = { authorization: "digest super:secret" };
+      return fetch(`${url}/commands/set_log_level`, { method: "POST", body, headers });
+    };
+    assert.equal(await read(`${url}/commands/log_level`), {
+      level: "info",
+      command: "log_level",
+      error: null,
+    });
+    assert.is((await set('{"level":"warn"}')).status, 200);
+    assert.is(THRESHOLD.level, "warn");
+    for (const body of ["", "null", '{"level":"loud"}', `{"level":"info"}${" ".repeat(2_000)}`]) {
+      const refused = await set(body);
+      assert.is(refused.status, 400, body);
+      assert.match(((await refused.json()) as { readonly error: string }).error, "debug, info");
+    }
+    assert.is(THRESHOLD.level, "warn");
+    THRESHOLD.level = "info";
+  });
+});
 
 test("methods that no command takes are refused", () =>
   withAdmin({}, async (url) => {
