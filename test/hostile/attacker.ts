@@ -4,7 +4,7 @@ import { OPCODES } from "../../core/wire/opcodes.ts";
 import { KINDS, type Kind, validFrame } from "./corpus.ts";
 import { mutate } from "./mutate.ts";
 import type { Random } from "./random.ts";
-import { handshakeFrame, RawClient, request } from "./raw_client.ts";
+import { handshakeFrame, RawClient, request, type Target } from "./raw_client.ts";
 
 /** Frames sent before their answers are awaited. */
 const BATCH = 48;
@@ -18,6 +18,13 @@ const FENCE = request(FENCE_XID, OPCODES.exists, (writer) => {
   writer.boolean(false);
 });
 
+/** Whom to attack, and as whom. */
+export interface Attack {
+  readonly target: Target;
+  /** What is sent at first on every connection: logins. */
+  readonly login: readonly Uint8Array[];
+}
+
 /** Counts of outcomes by kind of request. */
 export type Outcomes = Map<string, Map<string, number>>;
 
@@ -27,13 +34,13 @@ export class Attacker {
   sent = 0;
   /** Frames whose header was good. */
   pastHeader = 0;
-  readonly #port: number;
+  readonly #attack: Attack;
   readonly #random: Random;
   #client: RawClient | undefined;
   #xid = FIRST_XID;
 
-  constructor(port: number, random: Random, outcomes: Outcomes) {
-    this.#port = port;
+  constructor(attack: Attack, random: Random, outcomes: Outcomes) {
+    this.#attack = attack;
     this.#random = random;
     this.outcomes = outcomes;
   }
@@ -48,13 +55,17 @@ export class Attacker {
     if (this.#client === undefined || this.#client.isClosed) {
       if (this.#random.below(40) === 0) await this.#spoiledHandshake();
       this.#client?.destroy();
-      this.#client = await RawClient.open(this.#port);
+      this.#client = await RawClient.open(this.#attack.target);
+      for (const frame of this.#attack.login) {
+        const { error } = (await this.#client.ask(frame)) ?? {};
+        if (error !== 0) throw new Error(`a login was answered ${error}`);
+      }
     }
     return this.#client;
   }
 
   async #spoiledHandshake(): Promise<void> {
-    const client = await RawClient.dial(this.#port);
+    const client = await RawClient.dial(this.#attack.target);
     client.send(mutate(handshakeFrame(), this.#random).bytes, FENCE);
     const frame = await client.frame(20);
     const refused = frame !== undefined && getInt(frame, 4) === 0;

@@ -1,4 +1,3 @@
-import { connect as dial } from "node:net";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { ERROR_CODES } from "../../core/errors/zk_error.ts";
@@ -7,8 +6,8 @@ import { OPCODES } from "../../core/wire/opcodes.ts";
 import { type Acl, OPEN_ACL, writeAcls } from "../../core/wire/records.ts";
 import { SessionId } from "../../core/wire/session_id.ts";
 import { GoodClient } from "./good_client.ts";
-import { handshakeFrame, RawClient, request } from "./raw_client.ts";
-import { ServerProcess } from "./server_process.ts";
+import { connectTo, handshakeFrame, RawClient, request } from "./raw_client.ts";
+import { startTarget } from "./tls_target.ts";
 
 /** What an attack may make others wait for one answer; a hang of the server is far above. */
 const WAIT_MS_MAX = 4_000;
@@ -16,9 +15,8 @@ const MEBIBYTE = 1024 * 1024;
 /** ZOOKIT_HOSTILE_IDLE=10000 where so many files may be open. */
 const IDLE = Number(process.env.ZOOKIT_HOSTILE_IDLE ?? 1_000);
 
-const server = await ServerProcess.start();
-const { port } = server;
-const good = await GoodClient.start(port);
+const { server, target } = await startTarget(process.env.ZOOKIT_HOSTILE_TLS === "1");
+const good = await GoodClient.start(server.port);
 await good.report();
 
 test.after(async () => {
@@ -75,11 +73,13 @@ function multiHeader(writer: JuteWriter, type: number, done = false): void {
 function ask(text: string): Promise<string> {
   return new Promise((resolve) => {
     let answer = "";
-    const socket = dial({ port, host: "127.0.0.1" }, () => socket.write(text));
+    const socket = connectTo(target);
+    socket.write(text);
     socket.on("data", (chunk) => {
       answer += chunk;
     });
     socket.on("error", () => {});
+    socket.on("end", () => socket.end());
     socket.on("close", () => resolve(answer));
   });
 }
@@ -92,8 +92,8 @@ async function isClosedSoon(client: RawClient): Promise<void> {
 attack(
   "handshakes that are not finished are closed, also where a byte comes now and then",
   async () => {
-    const slow = await RawClient.dial(port);
-    const half = await RawClient.dial(port);
+    const slow = await RawClient.dial(target);
+    const half = await RawClient.dial(target);
     half.send(handshakeFrame().subarray(0, 20));
     const drip = setInterval(() => slow.send(new Uint8Array([0])), 300);
     await isClosedSoon(slow);
@@ -103,7 +103,7 @@ attack(
 );
 
 attack("a handshake and requests that come byte by byte are answered", async () => {
-  const client = await RawClient.dial(port);
+  const client = await RawClient.dial(target);
   const bytes = Buffer.concat([handshakeFrame(), onPath(1, OPCODES.exists, "/", false)]);
   for (const byte of bytes) {
     client.send(Uint8Array.of(byte));
@@ -115,7 +115,7 @@ attack("a handshake and requests that come byte by byte are answered", async () 
 });
 
 attack("what is sent after the last answer is not kept, and the connection ends", async () => {
-  const client = await RawClient.open(port);
+  const client = await RawClient.open(target);
   client.send(request(1, OPCODES.check));
   await client.closed(5_000);
   const noise = new Uint8Array(MEBIBYTE);
@@ -129,7 +129,7 @@ attack("what is sent after the last answer is not kept, and the connection ends"
 attack("a flood of handshakes, of which nobody reads the answer", async () => {
   const clients: RawClient[] = [];
   for (let i = 0; i < 500; i++) {
-    const client = await RawClient.dial(port);
+    const client = await RawClient.dial(target);
     client.socket.pause();
     client.send(handshakeFrame());
     clients.push(client);
@@ -138,19 +138,20 @@ attack("a flood of handshakes, of which nobody reads the answer", async () => {
 });
 
 attack("a storm of reconnects, most of them with a wrong password", async () => {
-  const owner = await RawClient.dial(port);
+  const owner = await RawClient.dial(target);
   const { sessionId, password } = await owner.handshake();
   for (let i = 0; i < 200; i++) {
-    const thief = await RawClient.dial(port);
+    const thief = await RawClient.dial(target);
     const answer = await thief.handshake({ sessionId, password: new Uint8Array(16).fill(i) });
     assert.is(answer.timeoutMs, 0);
     assert.ok(answer.sessionId.equals(new SessionId(0, 0)));
     thief.destroy();
+    if (i % 20 === 0) await owner.ask(onPath(1, OPCODES.exists, "/", false));
   }
   assert.is((await owner.ask(onPath(1, OPCODES.exists, "/", false)))?.error, 0);
   let last = owner;
   for (let i = 0; i < 200; i++) {
-    const next = await RawClient.dial(port);
+    const next = await RawClient.dial(target);
     assert.ok((await next.handshake({ sessionId, password })).timeoutMs > 0);
     await isClosedSoon(last);
     last = next;
@@ -159,7 +160,7 @@ attack("a storm of reconnects, most of them with a wrong password", async () => 
 });
 
 attack("a client that never reads is not read either, and loses its connection", async () => {
-  const sleeper = await RawClient.open(port);
+  const sleeper = await RawClient.open(target);
   sleeper.socket.pause();
   const paths = Array.from({ length: 150_000 }, () => "");
   const watches = request(1, OPCODES.setWatches, (writer) => {
@@ -175,7 +176,7 @@ attack("a client that never reads is not read either, and loses its connection",
 });
 
 attack("100,000 requests of which no answer is read", async () => {
-  const client = await RawClient.open(port);
+  const client = await RawClient.open(target);
   client.socket.pause();
   const reads = Array.from({ length: 1_000 }, (_, i) =>
     onPath(i, OPCODES.getChildren2, "/", false),
@@ -186,7 +187,7 @@ attack("100,000 requests of which no answer is read", async () => {
 });
 
 attack("400 writes of a megabyte, as fast as they are taken", async () => {
-  const client = await RawClient.open(port);
+  const client = await RawClient.open(target);
   await client.ask(create(1, "/big"));
   const write = setData(2, "/big", 1_000_000);
   for (let i = 0; i < 400; i++) client.send(write);
@@ -195,7 +196,7 @@ attack("400 writes of a megabyte, as fast as they are taken", async () => {
 });
 
 attack("one frame that asks for a gigabyte in a multiRead", async () => {
-  const client = await RawClient.open(port);
+  const client = await RawClient.open(target);
   const frame = request(3, OPCODES.multiRead, (writer) => {
     for (let i = 0; i < 1_000; i++) {
       multiHeader(writer, OPCODES.getData);
@@ -210,7 +211,7 @@ attack("one frame that asks for a gigabyte in a multiRead", async () => {
 });
 
 attack("access control lists as long as a frame, and ids that invite backtracking", async () => {
-  const client = await RawClient.open(port);
+  const client = await RawClient.open(target);
   const many = Array.from({ length: 80_000 }, (_, perms) => ({ perms, scheme: "", id: "" }));
   const some = Array.from({ length: 40_000 }, (_, perms) => ({ ...many[0], perms, ...ANYONE }));
   const colons = [{ perms: 1, scheme: "digest", id: `${":".repeat(900_000)}x` }];
@@ -222,7 +223,7 @@ attack("access control lists as long as a frame, and ids that invite backtrackin
 });
 
 attack("identities without end, and a list that stands for all of them", async () => {
-  const client = await RawClient.open(port);
+  const client = await RawClient.open(target);
   const login = (name: string): Uint8Array =>
     request(-4, OPCODES.auth, (writer) => {
       writer.int(0);
@@ -238,7 +239,7 @@ attack("identities without end, and a list that stands for all of them", async (
 });
 
 attack("a path that begins with a byte order mark is no path", async () => {
-  const client = await RawClient.open(port);
+  const client = await RawClient.open(target);
   assert.is((await client.ask(create(1, "\uFEFF/mark")))?.error, ERROR_CODES.NoNode);
   assert.is((await client.ask(create(2, "/\uFEFFmark")))?.error, 0);
   const children = await client.ask(onPath(3, OPCODES.getChildren, "/", false));
@@ -247,7 +248,7 @@ attack("a path that begins with a byte order mark is no path", async () => {
 });
 
 attack("5,000 ephemerals, long looks at them, and their end", async () => {
-  const client = await RawClient.open(port);
+  const client = await RawClient.open(target);
   await client.ask(create(1, "/many"));
   for (let i = 0; i < 5_000; i++) client.send(create(i + 2, "/many/e-", 3));
   for (let i = 0; i < 5_000; i++) await client.reply();
@@ -270,7 +271,7 @@ attack("5,000 ephemerals, long looks at them, and their end", async () => {
 attack("thousands of sessions with ephemerals that expire together", async () => {
   const clients: RawClient[] = [];
   for (let i = 0; i < 300; i++) {
-    const client = await RawClient.open(port, { timeoutMs: 1_000 });
+    const client = await RawClient.open(target, { timeoutMs: 1_000 });
     client.send(...Array.from({ length: 20 }, (_, at) => create(at, `/s${i}-${at}`, 1)));
     for (let at = 0; at < 20; at++) await client.reply();
     clients.push(client);
@@ -286,7 +287,7 @@ attack("four-letter words cut, misspelt, and with more behind", async () => {
 });
 
 attack("300,000 watches of one client, listed", async () => {
-  const client = await RawClient.open(port);
+  const client = await RawClient.open(target);
   for (let frame = 0; frame < 6; frame++) {
     const paths = Array.from({ length: 50_000 }, (_, i) => `/none${frame}-${i}`);
     const watches = request(frame, OPCODES.setWatches, (writer) => {
@@ -303,7 +304,7 @@ attack("300,000 watches of one client, listed", async () => {
 });
 
 attack("the system's own znodes, tampered with", async () => {
-  const client = await RawClient.open(port);
+  const client = await RawClient.open(target);
   for (const path of ["/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"]) {
     const reply = await client.ask(
       request(1, OPCODES.delete, (writer) => {
@@ -327,7 +328,7 @@ attack("the system's own znodes, tampered with", async () => {
 
 attack(`${IDLE} connections that say nothing after their handshake`, async () => {
   const clients: RawClient[] = [];
-  for (let i = 0; i < IDLE; i++) clients.push(await RawClient.open(port, { timeoutMs: 10_000 }));
+  for (let i = 0; i < IDLE; i++) clients.push(await RawClient.open(target, { timeoutMs: 10_000 }));
   for (const client of clients) client.destroy();
   await server.until(({ connections }) => connections === 1);
 });

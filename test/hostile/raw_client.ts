@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import { FrameCutter } from "../../core/wire/frame.ts";
 import { getInt, JuteReader, JuteWriter } from "../../core/wire/jute.ts";
 import {
@@ -17,6 +18,12 @@ export interface Reply {
   readonly xid: number;
   readonly error: number;
   readonly body: Uint8Array;
+}
+
+/** Where a server is attacked: on which port, and by TLS as whom. */
+export interface Target {
+  readonly port: number;
+  readonly tls?: ConnectionOptions | undefined;
 }
 
 /** A client without manners: sends any bytes, and reads only if it is told to. */
@@ -58,16 +65,16 @@ export class RawClient {
     socket.on("close", ended);
   }
 
-  /** Connects and says nothing. */
-  static async dial(port: number): Promise<RawClient> {
-    const socket = connect({ port, host: "127.0.0.1", noDelay: true, allowHalfOpen: true });
-    await once(socket, "connect");
+  /** Connects, by TLS where that is asked for, and says nothing. */
+  static async dial(target: Target): Promise<RawClient> {
+    const socket = connectTo(target);
+    await once(socket, target.tls === undefined ? "connect" : "secureConnect");
     return new RawClient(socket);
   }
 
   /** Connects and gets a session. */
-  static async open(port: number, wanted: Partial<ConnectRequest> = {}): Promise<RawClient> {
-    const client = await RawClient.dial(port);
+  static async open(target: Target, wanted: Partial<ConnectRequest> = {}): Promise<RawClient> {
+    const client = await RawClient.dial(target);
     await client.handshake(wanted);
     return client;
   }
@@ -124,6 +131,12 @@ export class RawClient {
   destroy(): void {
     this.socket.destroy();
   }
+}
+
+/** A socket on its way. */
+export function connectTo({ port, tls }: Target): Socket {
+  const to = { port, host: "127.0.0.1", noDelay: true, allowHalfOpen: true };
+  return tls === undefined ? connect(to) : connectTls({ ...to, ...tls });
 }
 
 /** A client's first frame. */

@@ -1,6 +1,6 @@
 /**
- * The server under attack, in a process of its own: `server_main.ts FOLDER`. Tells its parent its
- * port, and at each message its memory after a forced collection. An exception that nobody catches
+ * The server under attack, in a process of its own: `server_main.ts FOLDER OPTIONS`. Tells its
+ * parent its ports, and at each message its memory after a forced collection. An exception that nobody catches
  * ends it, as it would end the command.
  */
 
@@ -14,17 +14,21 @@ import {
   fourLetterWords,
   ipAuth,
   plainMetrics,
+  saslDigestMd5,
   sqliteStorage,
   standalone,
   systemClock,
   systemEntropy,
   tcpTransport,
+  tlsTransport,
+  x509Auth,
 } from "../../mod.ts";
 import { DigestAuth } from "../../plugins/auth/mod.ts";
 import { PlainMetrics } from "../../plugins/metrics/mod.ts";
-import type { ServerReport } from "./server_process.ts";
+import type { HostileOptions, ServerReport } from "./server_process.ts";
 
 const [folder = "", given = "{}"] = process.argv.slice(2);
+const { tls, users, ...options } = JSON.parse(given) as HostileOptions;
 const metrics = new PlainMetrics();
 let inspection: (() => ServerInspection) | undefined;
 
@@ -34,7 +38,7 @@ const server = createServer({
   sessionlessTimeoutMs: 2_000,
   extendedTypesEnabled: true,
   enforceQuota: true,
-  ...JSON.parse(given),
+  ...options,
   plugins: [
     systemClock(),
     systemEntropy(),
@@ -55,6 +59,8 @@ const server = createServer({
     },
     sqliteStorage({ path: folder }),
     tcpTransport({ port: 0, host: "127.0.0.1" }),
+    ...(tls === undefined ? [] : [x509Auth(), tlsTransport(tls)]),
+    ...(users === undefined ? [] : [saslDigestMd5({ users })]),
   ],
 });
 await server.start();
@@ -77,9 +83,11 @@ function report(): ServerReport {
     watches: inspection?.().watchSummary().total ?? -1,
     nodes: stats?.nodeCount ?? -1,
     outstanding: stats?.outstanding ?? -1,
+    failedHandshakes: metrics.counter("unsuccessful_handshake", "").value,
   };
 }
 
 process.on("message", () => process.send?.(report()));
 process.on("disconnect", () => process.exit(0));
-process.send?.({ port: server.port });
+const [port, tlsPort = 0] = server.addresses.map((address) => Number(/\d+$/.exec(address)?.[0]));
+process.send?.({ port, tlsPort });

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { TlsOptions } from "../../transports/tcp/mod.ts";
 
 /** What the server says of itself, after a forced collection. */
 export interface ServerReport {
@@ -14,27 +15,40 @@ export interface ServerReport {
   readonly watches: number;
   readonly nodes: number;
   readonly outstanding: number;
+  /** Of TLS. */
+  readonly failedHandshakes: number;
 }
+
+/** What `createServer` takes as data, and more. */
+export type HostileOptions = Readonly<Record<string, unknown>> & {
+  /** A second port, for TLS; its clients are identities of `x509`. */
+  readonly tls?: TlsOptions;
+  /** Passwords of users of SASL. */
+  readonly users?: Readonly<Record<string, string>>;
+};
 
 /** The server under attack. */
 export class ServerProcess {
   readonly port: number;
+  /** 0 where there is none. */
+  readonly tlsPort: number;
   readonly #child: ChildProcess;
   readonly #folder: string;
   readonly #output: () => string;
 
   private constructor(
     child: ChildProcess,
-    at: { port: number; folder: string },
+    at: { port: number; tlsPort: number; folder: string },
     out: () => string,
   ) {
     this.#child = child;
     this.port = at.port;
+    this.tlsPort = at.tlsPort;
     this.#folder = at.folder;
     this.#output = out;
   }
 
-  static async start(options: Readonly<Record<string, unknown>> = {}): Promise<ServerProcess> {
+  static async start(options: HostileOptions = {}): Promise<ServerProcess> {
     const folder = mkdtempSync(join(tmpdir(), "zookit-hostile-"));
     const main = fileURLToPath(new URL("server_main.ts", import.meta.url));
     const child = fork(main, [folder, JSON.stringify(options)], {
@@ -45,10 +59,12 @@ export class ServerProcess {
     child.stderr?.on("data", (chunk) => {
       output = (output + String(chunk)).slice(-20_000);
     });
-    const ended = once(child, "exit").then(() => [{ port: 0 }]);
-    const [{ port }] = (await Promise.race([once(child, "message"), ended])) as [{ port: number }];
+    const ended = once(child, "exit").then(() => [{ port: 0, tlsPort: 0 }]);
+    const [{ port, tlsPort }] = (await Promise.race([once(child, "message"), ended])) as [
+      { port: number; tlsPort: number },
+    ];
     if (port === 0) throw new Error(`the server does not start:\n${output}`);
-    return new ServerProcess(child, { port, folder }, () => output);
+    return new ServerProcess(child, { port, tlsPort, folder }, () => output);
   }
 
   /** What it wrote to standard error: its errors. */
