@@ -22,6 +22,7 @@ import {
   tcpTransport,
   tlsTransport,
 } from "../transports/tcp/mod.ts";
+import { backupCommand } from "./backup_command.ts";
 import { chooseStorage } from "./choose_storage.ts";
 import type { ConfigOrigin } from "./config/load.ts";
 import { ConfigError, type ServerConfig } from "./config/server_config.ts";
@@ -60,7 +61,7 @@ export function composePlugins(
     }),
     ...(config.metrics.enabled ? [metrics(config)] : []),
     ...(config.audit.enabled ? [auditLog({ file: config.audit.file })] : []),
-    ...(isAdminOn(config) ? [admin(config, places, origin)] : []),
+    ...(isAdminOn(config) ? [admin(config, places, origin), backupCommand()] : []),
   ];
 }
 

@@ -46,7 +46,7 @@ export async function runCopy({ missing, source, target }: CopyOrder): Promise<n
 }
 
 /** One line of a terminal, written over; lines of their own for each step where there is none. */
-class ProgressLine {
+export class ProgressLine {
   #shownAt = -Infinity;
   #step = "";
 

@@ -1,11 +1,13 @@
 import { Command, CommanderError } from "commander";
 import { ZOOKIT_VERSION } from "../plugins/admin/mod.ts";
+import { addBackupCommand } from "./backup.ts";
 import { addCheckCommand } from "./check.ts";
 import { EXIT_CODES } from "./exit_codes.ts";
 import { addExportCommand } from "./export.ts";
 import { addImportCommand } from "./import.ts";
 import { addKeysCommand } from "./keys.ts";
 import { addLogCommand } from "./log.ts";
+import { addRestoreCommand } from "./restore.ts";
 import { addServeCommand } from "./serve.ts";
 import { addSnapshotCommand } from "./snapshot.ts";
 
@@ -29,6 +31,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   addServeCommand(program, done);
   addImportCommand(program, done);
   addExportCommand(program, done);
+  addBackupCommand(program, done);
+  addRestoreCommand(program, done);
   addCheckCommand(program, done);
   addLogCommand(program, done);
   addSnapshotCommand(program, done);

@@ -2,6 +2,7 @@ import { partOfBatch } from "../../core/contracts/log_batch.ts";
 import {
   type LogBatch,
   type Snapshot,
+  type SnapshotSlice,
   type Storage,
   StorageError,
   type StorageState,
@@ -24,6 +25,8 @@ export class StorageEngine implements Storage {
   readonly #tree: StoredTree;
   /** Positions of reads under way: what they need next is not trimmed. */
   readonly #readers = new Set<{ at: Zxid }>();
+  /** Settles when nobody writes or reads the stored tree any more. */
+  #treeFree: Promise<void> = Promise.resolve();
   #lastZxid = ZXID_ZERO;
   #acceptedEpoch = 0;
   #currentEpoch = 0;
@@ -181,13 +184,39 @@ export class StorageEngine implements Storage {
 
   async checkpoint(changes: Snapshot): Promise<void> {
     this.#requireUsable();
-    await this.#tree.takeChanges(changes);
+    const done = await this.#takeTree();
+    try {
+      await this.#tree.takeChanges(changes);
+    } finally {
+      done();
+    }
     if (this.#lastZxid < changes.zxid) this.#lastZxid = changes.zxid;
   }
 
   load(): Snapshot {
     this.#requireUsable();
-    return { zxid: this.#tree.zxid, slices: this.#tree.slices() };
+    return { zxid: this.#tree.zxid, slices: this.#slices() };
+  }
+
+  async *#slices(): AsyncGenerator<SnapshotSlice> {
+    const done = await this.#takeTree();
+    try {
+      this.#requireUsable();
+      yield* this.#tree.slices();
+    } finally {
+      done();
+    }
+  }
+
+  /** Waits for its turn: a checkpoint must not change the tree while it is read. */
+  async #takeTree(): Promise<() => void> {
+    const former = this.#treeFree;
+    let done = (): void => {};
+    this.#treeFree = new Promise((resolve) => {
+      done = resolve;
+    });
+    await former;
+    return done;
   }
 
   async install(whole: Snapshot, currentEpoch: number): Promise<void> {
@@ -196,11 +225,14 @@ export class StorageEngine implements Storage {
     await this.#tree.stage(whole, installCount);
     // This step decides: before it the old pair is whole, after it open() would finish the swap.
     const lowest = ZXID_ZERO - 1;
-    await this.#setState(stateOf(this.#acceptedEpoch, currentEpoch, installCount), lowest);
+    const done = await this.#takeTree();
     try {
+      await this.#setState(stateOf(this.#acceptedEpoch, currentEpoch, installCount), lowest);
       await this.#tree.swap();
     } catch (error) {
       throw this.#fail(error);
+    } finally {
+      done();
     }
     this.#lastZxid = whole.zxid;
   }
