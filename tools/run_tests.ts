@@ -15,7 +15,14 @@ import { RUNTIME_VERSION, runFile } from "./runtime.ts";
 import { listFiles } from "./source.ts";
 
 // Folders whose tests start other people's programs, or take long: run by name only.
-const GROUPS = ["test/interop/", "test/crash/", "test/differential/", "test/hostile/"];
+const GROUPS = [
+  "test/interop/",
+  "test/crash/",
+  "test/differential/",
+  "test/hostile/",
+  "test/zab/ensemble/",
+  "test/zab/interop/",
+];
 const FILE_LIMIT_MS = 120_000;
 const GROUP_FILE_LIMIT_MS = 600_000;
 const JOBS = 2;

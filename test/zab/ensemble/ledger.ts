@@ -1,0 +1,50 @@
+import * as assert from "uvu/assert";
+import { connect, type ZooKeeperClient } from "../../../client/mod.ts";
+
+/** A client that creates numbered znodes one after the other, and knows which were acknowledged. */
+export class Ledger {
+  readonly acknowledged: string[] = [];
+  readonly #client: ZooKeeperClient;
+  readonly #root: string;
+  #next = 0;
+
+  private constructor(client: ZooKeeperClient, root: string) {
+    this.#client = client;
+    this.#root = root;
+  }
+
+  /** Opens a session at the servers and makes the parent of its znodes. */
+  static async open(servers: string, root: string): Promise<Ledger> {
+    const client = await connect({ servers, timeoutMs: 10_000 });
+    await client.create(root, "");
+    return new Ledger(client, root);
+  }
+
+  /** Creates until `count` more are acknowledged; what fails on the way may or may not be there. */
+  async write(count: number): Promise<void> {
+    const target = this.acknowledged.length + count;
+    while (this.acknowledged.length < target) {
+      const name = `n${this.#next++}`;
+      try {
+        await this.#client.create(`${this.#root}/${name}`, name);
+        this.acknowledged.push(name);
+      } catch (error) {
+        if ((error as { kind?: string }).kind !== "ConnectionLoss") throw error;
+      }
+    }
+  }
+
+  /** Reads at one server, after a sync, that nothing acknowledged is missing. */
+  async check(server: string): Promise<void> {
+    await using client = await connect({ servers: server, timeoutMs: 10_000 });
+    await client.sync(this.#root);
+    const { children } = await client.getChildren(this.#root);
+    const there = new Set(children);
+    const lost = this.acknowledged.filter((name) => !there.has(name));
+    assert.equal(lost, [], `lost at ${server}`);
+  }
+
+  close(): Promise<void> {
+    return this.#client.close();
+  }
+}

@@ -1,0 +1,224 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect as connectTcp, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const ROOT = join(import.meta.dirname, "../../..");
+const COMMAND = join(ROOT, "bin/zookit.js");
+const APACHE_JAR = "/usr/share/java/zookeeper.jar";
+const APACHE_MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain";
+const TICK_MS = 500;
+/** In memory where the system has such a place: nobody waits for a slow disk. */
+const FOLDER = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+/** Time for a server to start, vote and catch up, on a busy machine. */
+const SERVE_MS_MAX = 40_000;
+const POLL_MS = 50;
+
+/** What a member runs. */
+export type Kind = "zookit" | "apache";
+
+/** One member of the plan. */
+export interface Plan {
+  readonly kind: Kind;
+  readonly role?: "observer";
+}
+
+/** What a member says of its tree. */
+interface State {
+  readonly zxid: string | undefined;
+  readonly mismatches: string | undefined;
+  /** By zxid. */
+  readonly digests: ReadonlyMap<string, string>;
+}
+
+/** What a server says it is. */
+export type Mode = "leader" | "follower" | "observer";
+
+/** Server processes that make one ensemble, each with a folder and ports of its own on loopback. */
+export class Members {
+  readonly #folder = mkdtempSync(join(FOLDER, "zookit-ensemble-"));
+  readonly #plans: readonly Plan[];
+  readonly #ports: readonly { client: number; quorum: number; election: number }[];
+  readonly #children = new Map<number, ChildProcess>();
+  readonly #logs = new Map<number, string>();
+
+  private constructor(plans: readonly Plan[], ports: readonly number[]) {
+    this.#plans = plans;
+    this.#ports = plans.map((_, i) => {
+      const [client = 0, quorum = 0, election = 0] = ports.slice(i * 3, i * 3 + 3);
+      return { client, quorum, election };
+    });
+  }
+
+  /** Members 1, 2 and so on, in the order of the plans; none is started. */
+  static async plan(plans: readonly Plan[]): Promise<Members> {
+    return new Members(plans, await freePorts(plans.length * 3));
+  }
+
+  get ids(): readonly number[] {
+    return this.#plans.map((_, i) => i + 1);
+  }
+
+  /** `host:port` of a member for clients, or of all of them. */
+  address(id?: number): string {
+    const ids = id === undefined ? this.ids : [id];
+    return ids.map((one) => `127.0.0.1:${this.#ports[one - 1]?.client}`).join(",");
+  }
+
+  /** Begins a process; {@link serving} waits for it. */
+  start(id: number): void {
+    const dir = join(this.#folder, String(id));
+    mkdirSync(dir, { recursive: true });
+    writeFileSync(join(dir, "myid"), String(id));
+    const config = join(dir, "zoo.cfg");
+    writeFileSync(config, this.#configOf(id, dir));
+    const { kind } = this.#plans[id - 1] as Plan;
+    const [command, args] = kind === "zookit" ? zookitCommand(config) : apacheCommand(config);
+    const child = spawn(command, args, { cwd: dir, stdio: ["ignore", "pipe", "pipe"] });
+    const keep = (chunk: Buffer): void => {
+      this.#logs.set(id, `${this.#logs.get(id) ?? ""}${chunk}`.slice(-20_000));
+    };
+    child.stdout.on("data", keep);
+    child.stderr.on("data", keep);
+    this.#children.set(id, child);
+  }
+
+  startAll(): void {
+    for (const id of this.ids) this.start(id);
+  }
+
+  /** Sends a signal; SIGKILL and SIGTERM are waited for. */
+  async signal(id: number, signal: "SIGKILL" | "SIGTERM" | "SIGSTOP" | "SIGCONT"): Promise<void> {
+    const child = this.#children.get(id);
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    child.kill(signal);
+    if (signal === "SIGKILL" || signal === "SIGTERM") await once(child, "exit");
+  }
+
+  /** The role of a member that serves; undefined while it does not. */
+  async mode(id: number): Promise<Mode | undefined> {
+    const answer = await this.ask(id, "srvr");
+    return /^Mode: (leader|follower|observer)$/m.exec(answer)?.[1] as Mode | undefined;
+  }
+
+  /** Resolves once these members serve. @returns the one that leads. */
+  async serving(ids: readonly number[] = this.ids): Promise<number> {
+    return await this.until("a leader and serving followers", async () => {
+      const modes = await Promise.all(ids.map((id) => this.mode(id)));
+      return modes.includes(undefined) ? undefined : ids[modes.indexOf("leader")];
+    });
+  }
+
+  /**
+   * Resolves once all these members have the same last zxid, no mismatch of digests, and equal
+   * digests at the last zxid for which all have noted one: every 128th.
+   */
+  async equal(ids: readonly number[] = this.ids): Promise<void> {
+    await this.until(`equal trees on ${ids}`, async () => {
+      const states = await Promise.all(ids.map((id) => this.#state(id)));
+      const isAgreed = new Set(states.map(({ zxid, mismatches }) => `${zxid} ${mismatches}`));
+      if (isAgreed.size > 1 || states[0]?.mismatches !== "0") return undefined;
+      const maps = states.map(({ digests }) => digests);
+      const [first = new Map<string, string>(), ...others] = maps;
+      const common = [...first.keys()].filter((zxid) => others.every((map) => map.has(zxid)));
+      const last = common.at(-1);
+      if (last === undefined) return undefined;
+      return others.every((map) => map.get(last) === first.get(last)) ? true : undefined;
+    });
+  }
+
+  /** The answer to a four-letter word; empty when nobody answers. */
+  ask(id: number, word: string): Promise<string> {
+    const port = this.#ports[id - 1]?.client ?? 0;
+    return new Promise((resolve) => {
+      const socket = connectTcp(port, "127.0.0.1", () => socket.end(word));
+      let text = "";
+      socket.setTimeout(2_000, () => socket.destroy());
+      socket.on("data", (chunk) => {
+        text += chunk;
+      });
+      socket.on("error", () => {});
+      socket.on("close", () => resolve(text));
+    });
+  }
+
+  /** What a member has logged lately. */
+  log(id: number): string {
+    return this.#logs.get(id) ?? "";
+  }
+
+  /** Ends all processes and removes their files. */
+  async discard(): Promise<void> {
+    await Promise.all(this.ids.map((id) => this.signal(id, "SIGKILL")));
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** Asks until there is an answer. @throws Error with the logs when there is none in time. */
+  async until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
+    const deadline = Date.now() + SERVE_MS_MAX;
+    for (;;) {
+      const found = await look();
+      if (found !== undefined) return found;
+      if (Date.now() > deadline) break;
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS)); // Other programs tell nobody.
+    }
+    const logs = this.ids.map((id) => `--- ${id}\n${this.log(id).slice(-3_000)}`);
+    throw new Error(`waited ${SERVE_MS_MAX} ms for ${what}\n${logs.join("\n")}`);
+  }
+
+  async #state(id: number): Promise<State> {
+    const zxid = /^Zxid: (\S+)$/m.exec(await this.ask(id, "srvr"))?.[1];
+    const mismatches = /zk_digest_mismatches_count\s+(\d+)/.exec(await this.ask(id, "mntr"))?.[1];
+    const lines = (await this.ask(id, "hash")).trim().split("\n");
+    const digests = lines.map((line) => line.split(": ") as [string, string]);
+    return { zxid, mismatches, digests: new Map(digests) };
+  }
+
+  #configOf(id: number, dir: string): string {
+    const servers = this.#plans.map(({ role = "participant" }, i) => {
+      const { quorum, election } = this.#ports[i] as { quorum: number; election: number };
+      return `server.${i + 1}=127.0.0.1:${quorum}:${election}:${role}`;
+    });
+    return [
+      `tickTime=${TICK_MS}`,
+      "initLimit=20",
+      "syncLimit=6",
+      `dataDir=${dir}`,
+      `clientPort=${this.#ports[id - 1]?.client}`,
+      "clientPortAddress=127.0.0.1",
+      "maxClientCnxns=0",
+      "4lw.commands.whitelist=*",
+      ...(this.#plans[id - 1]?.role === "observer" ? ["peerType=observer"] : []),
+      ...servers,
+      "",
+    ].join("\n");
+  }
+}
+
+function zookitCommand(config: string): [string, string[]] {
+  return [process.execPath, [COMMAND, "serve", config]];
+}
+
+function apacheCommand(config: string): [string, string[]] {
+  const heap = ["-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
+  const properties = ["-Dzookeeper.admin.enableServer=false", "-Dzookeeper.forceSync=no"];
+  const path = ["-cp", `/etc/zookeeper/conf:${APACHE_JAR}`];
+  return ["java", [...heap, ...properties, ...path, APACHE_MAIN, config]];
+}
+
+/** Ports that were free a moment ago, all different. */
+async function freePorts(count: number): Promise<number[]> {
+  const probes = Array.from({ length: count }, () => createServer());
+  for (const probe of probes) {
+    probe.listen(0, "127.0.0.1");
+    await once(probe, "listening");
+  }
+  const ports = probes.map((probe) => {
+    const at = probe.address();
+    return at === null || typeof at === "string" ? 0 : at.port;
+  });
+  for (const probe of probes) probe.close();
+  return ports;
+}
