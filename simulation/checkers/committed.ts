@@ -71,16 +71,9 @@ export class Committed {
     return names.filter((name) => this.stateAt(prefix + name, zxid) !== undefined).sort();
   }
 
-  /** Znodes that are there in the end. */
-  *final(): Iterable<[path: string, state: NodeState]> {
-    for (const [path, moments] of this.#moments) {
-      const state = moments.at(-1)?.state;
-      if (state !== undefined) yield [path, state];
-    }
-  }
-
-  isOpen(session: bigint): boolean {
-    return this.#sessions.get(session) === "open";
+  /** Sessions that have not ended. */
+  *openSessions(): Iterable<bigint> {
+    for (const [session, state] of this.#sessions) if (state === "open") yield session;
   }
 
   #take({ header, body }: Txn): void {
@@ -110,8 +103,8 @@ export class Committed {
 
   #closeSession(session: bigint, zxid: Zxid): void {
     this.#sessions.set(session, "closed");
-    for (const [path, state] of [...this.final()]) {
-      if (state.owner === session) this.#set(path, zxid, undefined);
+    for (const [path, moments] of this.#moments) {
+      if (moments.at(-1)?.state?.owner === session) this.#set(path, zxid, undefined);
     }
   }
 

@@ -25,7 +25,7 @@ export class Nemesis {
     // Each run has some of them: what is always disturbed by all of them shows less.
     const count = 3 + random.below(6);
     this.#chosen = random.shuffle(possible).slice(0, count);
-    this.#pauseMs = random.between(300, 3_000);
+    this.#pauseMs = random.between(1_000, 6_000);
   }
 
   /** Disturbs until {@link stop}. */

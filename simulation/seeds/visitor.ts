@@ -14,16 +14,23 @@ export class Visitor {
   readonly #world: World;
   readonly #history: History;
   readonly #timeoutMs: number;
+  readonly #servers: readonly number[] | undefined;
   #client: ZooKeeperClient;
   #number: number;
   /** Ends what waits in a process that died. */
   readonly #waiting = new Set<() => void>();
 
-  constructor(world: World, machine: Machine, parts: { history: History; timeoutMs: number }) {
+  /** @param parts.servers ids of those that it knows; all of them unless given. */
+  constructor(
+    world: World,
+    machine: Machine,
+    parts: { history: History; timeoutMs: number; servers?: readonly number[] },
+  ) {
     this.#world = world;
     this.machine = machine;
     this.#history = parts.history;
     this.#timeoutMs = parts.timeoutMs;
+    this.#servers = parts.servers;
     this.#client = this.#begin();
     this.#number = parts.history.nextClient();
     machine.died.add(() => {
@@ -60,8 +67,25 @@ export class Visitor {
   }
 
   /** Asks for something. Resolves when the outcome is known, or known to be open. */
-  perform(operation: Operation, isWatched = false): Promise<void> {
-    return this.#whileAlive(this.#perform(operation, isWatched));
+  async perform(operation: Operation, isWatched = false): Promise<Outcome> {
+    const watch: { notified: Notified | undefined } = { notified: undefined };
+    const call: Mutable<Call> = {
+      client: this.#number,
+      session: this.session,
+      operation,
+      calledAt: this.#history.tick(),
+      returnedAt: Number.POSITIVE_INFINITY,
+      outcome: { kind: "unknown" },
+      ...(isWatched && { watch }),
+    };
+    this.#history.calls.push(call);
+    await this.#whileAlive(this.#perform(call));
+    return call.outcome;
+  }
+
+  /** The id of its session, 0 without one. */
+  get session(): bigint {
+    return this.#client.session.id;
   }
 
   /** Resolves with `done`, or when the process dies. */
@@ -77,21 +101,9 @@ export class Visitor {
     });
   }
 
-  async #perform(operation: Operation, isWatched: boolean): Promise<void> {
-    const client = this.#client;
-    const watch: { notified: Notified | undefined } = { notified: undefined };
-    const call: Mutable<Call> = {
-      client: this.#number,
-      session: client.session.id,
-      operation,
-      calledAt: this.#history.tick(),
-      returnedAt: Number.POSITIVE_INFINITY,
-      outcome: { kind: "unknown" },
-      ...(isWatched && { watch }),
-    };
-    this.#history.calls.push(call);
+  async #perform(call: Mutable<Call>): Promise<void> {
     try {
-      call.outcome = await this.#send(client, operation, isWatched ? watch : undefined);
+      call.outcome = await this.#send(this.#client, call.operation, call.watch);
     } catch (error) {
       if (!(error instanceof ZkError)) throw error;
       const isOpen = OPEN.has(error.kind);
@@ -104,6 +116,7 @@ export class Visitor {
     const client = this.#world.client(this.machine, {
       timeoutMs: this.#timeoutMs,
       reconnectDelayMaxMs: 500,
+      ...(this.#servers && { servers: this.#servers }),
     });
     client.connect().catch(() => {}); // Its state tells; whoever waits asks again.
     return client;
