@@ -21,6 +21,7 @@ export function run(
   const { nodes } = cluster;
   // Some runs are calm for long, others hardly ever.
   const trouble = random() < 0.3 ? 0.001 : 0.006;
+  const diskShare = random() < 0.5 ? 0.25 : 0.08;
   let cxid = 0;
   for (let step = 0; step < STEPS; step++) {
     const dice = random();
@@ -30,7 +31,7 @@ export function run(
     if (what < 0.3) moveLink(cluster, pick);
     else if (what < 0.4) moveVote(cluster, pick);
     else if (what < 0.45) cluster.finishDial();
-    else if (what < 0.7) node.finishWork(cluster.nowMs);
+    else if (what < 0.45 + diskShare) node.finishWork(cluster.nowMs);
     else if (what < 0.82) node.step({ kind: "flush" }, cluster.nowMs);
     else if (what < 0.92) node.step(writeRequest(++cxid), cluster.nowMs);
     else if (what < 0.925) node.checkpoint();
@@ -58,7 +59,9 @@ function disturb(cluster: Cluster, random: () => number): void {
   const sid = 1 + pick(cluster.nodes.length);
   const other = 1 + pick(cluster.nodes.length);
   const what = random();
-  if (what < 0.35) {
+  if (what < 0.08) {
+    for (const node of cluster.nodes) if (node.isUp) cluster.crash(node.sid, random() < 0.5);
+  } else if (what < 0.35) {
     if (cluster.node(sid).isUp) cluster.crash(sid, random() < 0.5);
   } else if (what < 0.75) {
     for (const node of cluster.nodes) if (!node.isUp && random() < 0.7) node.start(cluster.nowMs);
