@@ -44,6 +44,9 @@ const VARIANTS: Readonly<Record<Variant, readonly string[]>> = {
   defaults: [],
 };
 
+// A run that is stopped leaves no server behind.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+
 /** @throws Error with the last lines of its log when the server does not start to serve. */
 export async function startServer(kind: ServerKind, variant: Variant): Promise<Server> {
   const home = mkdtempSync(join(FOLDER, `differential-${kind}-`));
@@ -75,7 +78,15 @@ export async function startServer(kind: ServerKind, variant: Variant): Promise<S
     child.off("exit", tell);
     await stopProcess(child);
   };
-  const discard = (): void => rmSync(home, { recursive: true, force: true });
+  const discard = (): void => {
+    process.off("exit", abandon);
+    rmSync(home, { recursive: true, force: true });
+  };
+  const abandon = (): void => {
+    child.kill("SIGKILL");
+    discard();
+  };
+  process.on("exit", abandon);
   try {
     await waitForPort(port, child);
   } catch (cause) {

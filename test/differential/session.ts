@@ -60,8 +60,9 @@ export class Session {
   }
 
   /**
-   * Connects: re-attaches the session where there is one. The auth packet follows in the same
-   * write, so that the server has to keep it behind the unfinished handshake.
+   * Connects: re-attaches the session where there is one, and begins a long one where it has
+   * ended. The auth packet follows in the same write, so that the server has to keep it behind
+   * the unfinished handshake.
    */
   async connect(timeoutMs: number, identity: string | null): Promise<void> {
     const wasNew = !this.exists;
@@ -70,7 +71,7 @@ export class Session {
       this.send([{ op: "auth", scheme: "digest", auth: identity }]);
     }
     await this.#settle();
-    if (!wasNew && !this.exists) await this.connect(timeoutMs, identity);
+    if (!wasNew && !this.exists) await this.connect(TIMEOUT_MS, identity);
   }
 
   /** Re-attaches while the former connection is open, which the server then has to close. */
