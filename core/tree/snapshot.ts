@@ -1,5 +1,5 @@
 import type { AclRecord, SessionRecord, SnapshotSlice } from "../contracts/storage.ts";
-import { decodeUtf8, JuteWriter } from "../wire/jute.ts";
+import { decodeUtf8, JuteWriter, putInt } from "../wire/jute.ts";
 import { OPEN_ACL_ID } from "./acl_table.ts";
 import { STAT, STAT_INTS } from "./digest.ts";
 import { NodeSet } from "./node_set.ts";
@@ -195,18 +195,25 @@ class SliceWriter {
 
   add(node: number): void {
     const tree = this.#tree;
-    const writer = this.#writer;
     const pathLength = tree.pathLength(node);
-    writer.int(pathLength);
-    const pathAt = writer.reserve(pathLength);
-    tree.writePath(node, writer.bytes, pathAt);
     const dataLength = tree.dataLength(node);
-    writer.int(tree.hasNullData(node) ? -1 : dataLength);
-    const dataAt = writer.reserve(dataLength);
-    tree.writeData(node, writer.bytes, dataAt);
-    writer.long(this.#listAcl(tree.aclId(node)));
+    const aclId = this.#listAcl(tree.aclId(node));
+    let at = this.#writer.reserve(FIXED_BYTES + pathLength + dataLength);
+    const { bytes } = this.#writer;
+    putInt(bytes, at, pathLength);
+    tree.writePath(node, bytes, at + 4);
+    at += 4 + pathLength;
+    putInt(bytes, at, tree.hasNullData(node) ? -1 : dataLength);
+    tree.writeData(node, bytes, at + 4);
+    at += 4 + dataLength;
+    putInt(bytes, at, aclId < 0 ? -1 : 0);
+    putInt(bytes, at + 4, aclId);
+    at += 8;
     tree.copyStatInts(node, this.#stat, 0);
-    for (const field of PERSISTED) writer.int(this.#stat[field] as number);
+    for (const field of PERSISTED) {
+      putInt(bytes, at, this.#stat[field] as number);
+      at += 4;
+    }
     this.#nodeCount += 1;
   }
 
@@ -251,5 +258,7 @@ function longs(...fields: number[]): number[] {
   return fields.flatMap((field) => [field, field + 1]);
 }
 
+/** Of a node besides path and data: their lengths, the ACL list's id, the stat. */
+const FIXED_BYTES = 16 + 4 * PERSISTED.length;
 /** Indexes that a slice of a whole tree looks at; most may be unused. */
 const VISITS_MAX = 50_000;

@@ -1,5 +1,6 @@
 import { crc32 } from "node:zlib";
 import { StorageError } from "../../core/contracts/storage.ts";
+import { CRC_START, crcOfBytes } from "../../core/tree/digest.ts";
 import { JuteWriter } from "../../core/wire/jute.ts";
 import { formatZxid } from "../../core/wire/zxid.ts";
 import type { LogRow, LogState, PartRow, TreeState } from "./disk.ts";
@@ -46,3 +47,11 @@ function numbersCrc(...values: number[]): number {
   for (const value of values) KEYS.long(value);
   return crc32(KEYS.view());
 }
+
+/** CRC-32 of `bytes[start..end)` as an int32. A view and a native call cost more than a short loop. */
+export function crcOfPart(bytes: Uint8Array, start: number, end: number): number {
+  if (end - start > SHORT_BYTES) return crc32(bytes.subarray(start, end)) | 0;
+  return ~crcOfBytes(CRC_START, bytes, start, end);
+}
+
+const SHORT_BYTES = 512;

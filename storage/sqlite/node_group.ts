@@ -1,7 +1,7 @@
-import { crc32 } from "node:zlib";
 import { locateNodeRecord, type NodeRecord } from "../../core/contracts/node_record.ts";
 import { getInt, JuteWriter, putInt } from "../../core/wire/jute.ts";
 import type { NodeRows } from "./disk.ts";
+import { crcOfPart } from "./log_check.ts";
 
 /**
  * Slices are small, so that cutting one takes no time; a commit, which waits for a disk, is not.
@@ -36,7 +36,7 @@ export class NodeGroup {
       const id = getInt(bytes, found.aclAt + 4);
       const storedId = storedIds.get(id);
       if (storedId !== undefined) putInt(bytes, found.aclAt + 4, storedId);
-      this.#crcs.int(crc32(bytes.subarray(at, found.end)));
+      this.#crcs.int(crcOfPart(bytes, at, found.end));
       this.#starts.push(at);
       this.#pathSizes.push(found.pathEnd - found.pathStart);
     }

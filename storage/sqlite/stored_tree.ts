@@ -1,4 +1,3 @@
-import { crc32 } from "node:zlib";
 import { locateNodeRecord, type NodeRecord } from "../../core/contracts/node_record.ts";
 import {
   type AclRecord,
@@ -11,7 +10,7 @@ import { getInt, JuteReader, JuteWriter } from "../../core/wire/jute.ts";
 import { readAcls, readSessionId, writeSessionId } from "../../core/wire/records.ts";
 import { formatZxid, ZXID_ZERO, type Zxid } from "../../core/wire/zxid.ts";
 import type { Area, Disk, NodePage, PartRow, TreeFile, TreeState } from "./disk.ts";
-import { partCrc, requireSound, treeStateCrc } from "./log_check.ts";
+import { crcOfPart, partCrc, requireSound, treeStateCrc } from "./log_check.ts";
 import { NodeGroup } from "./node_group.ts";
 import { StoredAcls } from "./stored_acls.ts";
 
@@ -195,7 +194,7 @@ function findPageDamage(page: NodePage): string | undefined {
   try {
     for (let index = 0; index < page.count; index++) {
       locateNodeRecord(records, at, found);
-      if (crc32(records.subarray(at, found.end)) !== getInt(crcs, index * 4) >>> 0) break;
+      if (crcOfPart(records, at, found.end) !== getInt(crcs, index * 4)) break;
       at = found.end;
     }
   } catch (error) {
