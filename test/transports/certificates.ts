@@ -17,15 +17,17 @@ export class Certificates {
   }
 
   /** Makes `<name>.pem` and `<name>.key` of an authority that certifies others. */
-  authority(name: string): void {
+  authority(name: string, subject = `/CN=${name}`): void {
     this.openssl([
       "req",
       "-x509",
       ...KEY,
       "-days",
       "2",
+      "-utf8",
+      "-multivalue-rdn",
       "-subj",
-      `/CN=${name}`,
+      subject,
       ...this.#out(name),
     ]);
   }
