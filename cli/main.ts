@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { ZOOKIT_VERSION } from "../plugins/admin/mod.ts";
 import { addBackupCommand } from "./backup.ts";
 import { addCheckCommand } from "./check.ts";
+import { addEnsembleCommand } from "./ensemble.ts";
 import { EXIT_CODES } from "./exit_codes.ts";
 import { addExportCommand } from "./export.ts";
 import { addImportCommand } from "./import.ts";
@@ -29,6 +30,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .showSuggestionAfterError()
     .showHelpAfterError("(run zookit help for what there is)");
   addServeCommand(program, done);
+  addEnsembleCommand(program, done);
   addImportCommand(program, done);
   addExportCommand(program, done);
   addBackupCommand(program, done);

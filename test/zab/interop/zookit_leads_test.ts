@@ -71,7 +71,7 @@ test("a Java follower that was killed catches up by Zookit's difference", async 
   await ledger.close();
 });
 
-test("when the Zookit leader is killed Apache's servers go on, and it joins them again", async () => {
+test("when the Zookit leader is killed Java goes on, and Zookit joins again", async () => {
   const ledger = await Ledger.open(members.address(), "/zookit-killed");
   await ledger.write(50);
   const killed = members.signal(ZOOKIT, "SIGKILL");
