@@ -79,11 +79,14 @@ test("create onto an existing node keeps data and stat, takes the ACL, raises th
   assert.equal(h.told.take(), ["failed -110"]);
 });
 
-test("create2 onto an existing node leaves the parent alone", () => {
-  const h = new History();
-  h.apply(create("/a", { parentCversion: 1 }), { zxid: 10 });
-  h.apply(create("/a", { type: OPCODES.create2, parentCversion: 4 }), { zxid: 11 });
-  assert.equal([h.tree.cversion(0), h.tree.pzxid(0)], [1, 10]);
+test("every kind of create onto an existing node raises the parent, or numbers come twice", () => {
+  const { create2, createContainer, createTtl } = OPCODES;
+  for (const type of [create2, createContainer, createTtl]) {
+    const h = new History();
+    h.apply(create("/a", { parentCversion: 1 }), { zxid: 10 });
+    h.apply(create("/a", { type, parentCversion: 4 }), { zxid: 11 });
+    assert.equal([h.tree.cversion(0), h.tree.pzxid(0)], [4, 11]);
+  }
 });
 
 test("create without a parent is passed over, its zxid consumed", () => {
