@@ -37,6 +37,8 @@ export class LeaderBroadcast {
   #batchStart = 0;
   #batchFirst: Zxid = 0;
   #batchTimeMs = 0;
+  /** The zxid before the first of the epoch. */
+  readonly #start: Zxid;
   /** Last zxid given to a request, whether proposed yet or not. */
   #prepared: Zxid;
   #committed: Zxid;
@@ -48,7 +50,8 @@ export class LeaderBroadcast {
     this.#peer = peer;
     this.#parts = parts;
     this.sessions = parts.sessions;
-    this.#prepared = makeZxid(parts.epoch, 0);
+    this.#start = makeZxid(parts.epoch, peer.options.initialCounter ?? 0);
+    this.#prepared = this.#start;
     this.#committed = peer.log.last;
   }
 
@@ -59,7 +62,7 @@ export class LeaderBroadcast {
 
   /** Last zxid proposed; that which starts the epoch before the first. */
   get proposed(): Zxid {
-    return Math.max(this.#peer.log.last, makeZxid(this.#parts.epoch, 0));
+    return Math.max(this.#peer.log.last, this.#start);
   }
 
   /** The counter of this epoch is used up: only another leader can go on (ZOOKEEPER-1277). */
@@ -187,7 +190,7 @@ export class LeaderBroadcast {
     let local = 0;
     let count = 0;
     for (const { after, from } of this.#syncs) {
-      if (after > this.#committed && after > makeZxid(this.#parts.epoch, 0)) break;
+      if (after > this.#committed && after > this.#start) break;
       count += 1;
       if (from === LOCAL) local += 1;
       else this.#parts.links.get(from)?.send({ kind: "sync" });

@@ -22,4 +22,6 @@ export interface ZabOptions {
   readonly reconfigEnabled: boolean;
   /** Whether a membership may have a single voter. */
   readonly standaloneEnabled: boolean;
+  /** Counter after which an epoch's zxids begin, to try what happens when they end. Default 0. */
+  readonly initialCounter?: number | undefined;
 }

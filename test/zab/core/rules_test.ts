@@ -1,0 +1,372 @@
+/** Rules of leader and learner that keep known errors out, one by one. */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { OPCODES } from "../../../core/wire/opcodes.ts";
+import { SessionId } from "../../../core/wire/session_id.ts";
+import { COUNTER_MAX } from "../../../core/wire/zxid.ts";
+import type { QuorumPacket } from "../../../plugins/zab/messages.ts";
+import { batch, LINK, LoneCore, TICK_MS, z } from "./lone_core.ts";
+import { writeRequest } from "./node.ts";
+
+const ANN = new SessionId(0x0100_0000, 1);
+
+function request(opcode: number, session = ANN, body = new Uint8Array(8)): QuorumPacket {
+  const bodyEnd = body.length;
+  const parts = { session, cxid: 1, opcode, bytes: body, bodyStart: 0, bodyEnd, ids: [] };
+  return { kind: "request", request: parts };
+}
+
+/** Types of the transactions proposed on a link. */
+function proposedTypes(lone: LoneCore): number[] {
+  lone.step({ kind: "flush" });
+  return lone.sent().flatMap((packet) => {
+    if (packet.kind !== "proposals") return [];
+    const { bytes } = packet.batch;
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    return Array.from({ length: packet.batch.count }, (_, index) => view.getInt32(index * 36 + 32));
+  });
+}
+
+// Learner.
+
+test("DIFF moves nothing; what is applied is what was delivered (ZOOKEEPER-2355)", () => {
+  const lone = new LoneCore();
+  lone.discover();
+  lone.packet({ kind: "diff", zxid: z(3, 9) });
+  assert.equal(lone.delivered(), []);
+  lone.packet({ kind: "history", batch: batch(z(3, 3)) });
+  assert.equal(lone.delivered(), []); // Not before UPTODATE: no quorum may have it yet.
+});
+
+test("a gap in the proposals ends the leader's reign over this learner (ZOOKEEPER-558)", () => {
+  const lone = new LoneCore();
+  lone.serve();
+  lone.packet({ kind: "proposals", batch: batch(z(4, 1)) });
+  lone.packet({ kind: "proposals", batch: batch(z(4, 3)) });
+  assert.is(lone.take("append").length, 1);
+  assert.match(lone.take("close")[0]?.reason ?? "", /does not follow/);
+});
+
+test("what is proposed twice is logged once", () => {
+  const lone = new LoneCore();
+  lone.serve();
+  lone.packet({ kind: "proposals", batch: batch(z(4, 1)) });
+  lone.packet({ kind: "proposals", batch: batch(z(4, 1), z(4, 2)) });
+  assert.equal(
+    lone.take("append").map(({ batch: b }) => b.firstZxid),
+    [z(4, 1), z(4, 2)],
+  );
+  assert.equal(lone.take("close"), []);
+});
+
+test("a commit of what was never proposed ends the reign as well", () => {
+  const lone = new LoneCore();
+  lone.serve();
+  lone.packet({ kind: "commits", first: z(4, 1), last: z(4, 1) });
+  assert.match(lone.take("close")[0]?.reason ?? "", /not in the log/);
+});
+
+test("TRUNC cuts the log before anything that follows is logged", () => {
+  const lone = new LoneCore();
+  lone.discover();
+  lone.packet({ kind: "trunc", zxid: z(3, 1) });
+  lone.packet({ kind: "proposals", batch: batch(z(4, 1)) });
+  assert.equal(lone.take("truncate"), [{ kind: "truncate", through: z(3, 1), reload: true }]);
+  assert.equal(lone.take("append"), []);
+  lone.step({ kind: "truncated", ok: true });
+  assert.is(lone.take("append").length, 1);
+});
+
+test("a log that cannot be cut is kept, and a snapshot asked for (ZOOKEEPER-1549)", () => {
+  const lone = new LoneCore();
+  lone.discover();
+  lone.packet({ kind: "trunc", zxid: z(3, 1) });
+  lone.step({ kind: "truncated", ok: false });
+  assert.is(lone.take("close").length, 1);
+  lone.pass(TICK_MS);
+  assert.equal(lone.take("notify")[0]?.vote.zxid, z(3, 2));
+  const round = { round: 2 };
+  lone.vote(2, 3, round);
+  lone.vote(3, 3, round);
+  lone.step({ kind: "dialled", sid: 3, link: LINK + 1 });
+  lone.packet({ kind: "leader-info", epoch: 4, protocolVersion: 0x10000 }, LINK + 1);
+  const [, ack] = lone.sent(LINK + 1);
+  assert.equal(ack, { kind: "ack-epoch", lastZxid: 0, currentEpoch: -1 });
+});
+
+test("an epoch below the promised one is refused", () => {
+  const lone = new LoneCore({}, { acceptedEpoch: 9, currentEpoch: 3 });
+  lone.follow();
+  lone.packet({ kind: "leader-info", epoch: 8, protocolVersion: 0x10000 });
+  assert.match(lone.take("close")[0]?.reason ?? "", /epoch 8 is refused/);
+});
+
+test("a log that ends above the stored epoch raises it before the first vote (1653, 2307)", () => {
+  const lone = new LoneCore({}, { acceptedEpoch: 2, currentEpoch: 2 });
+  assert.equal(lone.take("notify"), []);
+  assert.equal(
+    lone.take("store-epoch").map(({ which, epoch }) => [which, epoch]),
+    [
+      ["accepted", 3],
+      ["current", 3],
+    ],
+  );
+  lone.step({ kind: "epoch-stored", which: "accepted", epoch: 3 });
+  lone.step({ kind: "epoch-stored", which: "current", epoch: 3 });
+  assert.equal(lone.take("notify")[0]?.vote.peerEpoch, 3);
+});
+
+test("a learner that settled tells the new epoch, with its vote's zxid and round (1732)", () => {
+  const lone = new LoneCore();
+  lone.serve();
+  lone.vote(2, 2);
+  const [told] = lone.take("notify");
+  const { state, leader, peerEpoch, zxid } = told!.vote;
+  assert.equal([state, leader, peerEpoch, zxid], ["following", 3, 4, z(3, 2)]);
+});
+
+test("a leader that is silent for syncLimit ticks is given up", () => {
+  const lone = new LoneCore();
+  lone.serve();
+  lone.pass(5 * TICK_MS - 1);
+  assert.equal(lone.take("close"), []);
+  lone.pass(1);
+  assert.is(lone.take("close").length, 1);
+});
+
+test("PING is echoed with the sessions that were heard of, once", () => {
+  const lone = new LoneCore();
+  lone.serve();
+  lone.core.touch(ANN, 4000, lone.nowMs);
+  lone.packet({ kind: "ping", zxid: z(4, 0), touched: undefined });
+  lone.packet({ kind: "ping", zxid: z(4, 0), touched: undefined });
+  const touched = lone.sent().map((packet) => packet.kind === "ping" && packet.touched?.length);
+  assert.equal(touched, [1, 0]);
+});
+
+test("an observer logs and applies INFORM, and acknowledges no proposal", () => {
+  const lone = new LoneCore({ serverId: 4 });
+  const settled = { peerEpoch: 4, round: 3 };
+  lone.vote(3, 3, { ...settled, state: "leading" });
+  lone.vote(2, 3, { ...settled, state: "following" });
+  lone.step({ kind: "dialled", sid: 3, link: LINK });
+  assert.equal(lone.kinds(), ["observer-info"]);
+  lone.packet({ kind: "leader-info", epoch: 4, protocolVersion: 0x10000 });
+  lone.step({ kind: "epoch-stored", which: "accepted", epoch: 4 });
+  lone.packet({ kind: "diff", zxid: z(3, 2) });
+  lone.packet({ kind: "new-leader", epoch: 4, membership: "" });
+  lone.step({ kind: "epoch-stored", which: "current", epoch: 4 });
+  lone.packet({ kind: "up-to-date" });
+  lone.sent();
+  lone.packet({ kind: "informs", batch: batch(z(4, 1)) });
+  lone.step({ kind: "durable", zxid: z(4, 1) });
+  assert.is(lone.delivered().length, 1);
+  assert.equal(lone.sent(), []);
+  assert.is(lone.core.status.role, "observer");
+});
+
+// Leader.
+
+test("NEWLEADER stands behind the snapshot and all that follows it (ZOOKEEPER-3104)", () => {
+  const lone = new LoneCore();
+  lone.reign();
+  lone.write(1);
+  lone.join(LINK + 1, 3);
+  lone.effects = [];
+  lone.packet({ kind: "ack-epoch", lastZxid: 0, currentEpoch: 0 }, LINK + 1);
+  const order = lone.effects.map((effect) =>
+    effect.kind === "send" ? effect.packet.kind : effect.kind,
+  );
+  assert.equal(order, ["note", "send-snapshot", "proposals", "new-leader"]);
+  // From that moment on it is part of the live stream.
+  lone.effects = [];
+  lone.write(2);
+  assert.equal(lone.kinds(LINK + 1), ["proposals"]);
+});
+
+test("a learner within the window is served all of it, however it came to be logged (4925)", () => {
+  const lone = new LoneCore();
+  lone.reign();
+  for (let cxid = 1; cxid <= 3; cxid++) lone.write(cxid);
+  lone.step({ kind: "durable", zxid: z(4, 3) });
+  lone.packet({ kind: "acks", first: z(4, 1), last: z(4, 2) });
+  lone.join(LINK + 1, 3);
+  lone.sent(LINK + 1);
+  lone.packet({ kind: "ack-epoch", lastZxid: z(3, 1), currentEpoch: 3 }, LINK + 1);
+  const zxids = lone.sent(LINK + 1).flatMap((packet): (string | number)[] => {
+    if (packet.kind === "diff") return [packet.zxid];
+    if (packet.kind !== "history" && packet.kind !== "proposals") return [packet.kind];
+    return [packet.kind, packet.batch.firstZxid, packet.batch.lastZxid];
+  });
+  assert.equal(zxids, [
+    z(4, 2),
+    "history",
+    z(3, 2),
+    z(3, 2),
+    "history",
+    z(4, 1),
+    z(4, 1),
+    "history",
+    z(4, 2),
+    z(4, 2),
+    "proposals",
+    z(4, 3),
+    z(4, 3),
+    "new-leader",
+  ]);
+});
+
+test("an ACK of proposals before that of NEWLEADER is no ACK of NEWLEADER (ZOOKEEPER-4685)", () => {
+  const lone = new LoneCore();
+  lone.lead();
+  lone.effects = [];
+  lone.packet({ kind: "acks", first: z(3, 2), last: z(3, 2) });
+  assert.equal(lone.take("lead"), []);
+  lone.packet({ kind: "acks", first: z(4, 0), last: z(4, 0) });
+  assert.is(lone.take("lead").length, 1);
+});
+
+test("a voter with more of the history ends a leadership that has no quorum yet", () => {
+  const lone = new LoneCore();
+  lone.elect();
+  lone.join(LINK, 2);
+  lone.step({ kind: "epoch-stored", which: "accepted", epoch: 4 });
+  lone.packet({ kind: "ack-epoch", lastZxid: z(3, 3), currentEpoch: 3 });
+  assert.match(lone.take("close")[0]?.reason ?? "", /server 2 has more/);
+});
+
+test("the new epoch is above all that members have promised; strangers cannot raise it", () => {
+  const lone = new LoneCore();
+  lone.elect();
+  lone.join(LINK + 2, 99, 1000);
+  lone.join(LINK + 1, 4, 30);
+  lone.join(LINK, 2, 20);
+  assert.equal(
+    lone.take("store-epoch").map(({ epoch }) => epoch),
+    [31],
+  );
+});
+
+test("a stranger that claims to be the leader, or speaks no packet of a learner, is closed", () => {
+  const lone = new LoneCore();
+  lone.reign();
+  lone.join(90, 1);
+  lone.packet({ kind: "ping", zxid: 0, touched: undefined }, 91);
+  assert.equal(
+    lone.take("close").map(({ link }) => link),
+    [90, 91],
+  );
+});
+
+test("a second learner with the same id waits, and is closed once the first is heard", () => {
+  const lone = new LoneCore();
+  lone.reign();
+  lone.join(90, 2);
+  assert.equal(lone.sent(90), []);
+  lone.packet({ kind: "ping", zxid: 0, touched: [] });
+  assert.equal(
+    lone.take("close").map(({ link }) => link),
+    [90],
+  );
+  lone.join(91, 2);
+  lone.pass(TICK_MS);
+  assert.equal(lone.take("close").map(({ link }) => link)[0], LINK);
+});
+
+test("a leader without a quorum of learners steps down at once", () => {
+  const lone = new LoneCore();
+  lone.reign();
+  lone.step({ kind: "closed", link: LINK });
+  assert.equal(
+    lone.take("status").map(({ status }) => status.serving),
+    ["none"],
+  );
+  assert.equal(
+    lone.effects.some(({ kind }) => kind === "unlead"),
+    true,
+  );
+});
+
+test("a learner that is silent for syncLimit ticks is given up", () => {
+  const lone = new LoneCore();
+  lone.reign();
+  for (let count = 0; count < 9; count++) lone.pass(TICK_MS / 2);
+  assert.equal(lone.take("close"), []);
+  for (let count = 0; count < 2; count++) lone.pass(TICK_MS / 2);
+  assert.ok(lone.take("close").length > 0);
+});
+
+test("a session that has moved is refused where it came from; ending it is not", () => {
+  const lone = new LoneCore();
+  lone.reign();
+  const body = new Uint8Array([0, 0, 0x10, 0]);
+  lone.packet(request(OPCODES.createSession, ANN, body));
+  lone.packet(request(OPCODES.setData));
+  lone.step({ kind: "revalidate", session: ANN, timeoutMs: 4000 });
+  lone.packet(request(OPCODES.setData));
+  lone.packet(request(OPCODES.closeSession));
+  const { createSession, setData, closeSession } = OPCODES;
+  assert.equal(proposedTypes(lone), [createSession, setData, -1, closeSession]);
+});
+
+test("revalidating tells whether the session lives", () => {
+  const lone = new LoneCore();
+  lone.reign();
+  lone.packet({ kind: "revalidate", session: ANN, timeoutMs: 4000 });
+  lone.packet(request(OPCODES.createSession, ANN, new Uint8Array([0, 0, 0x10, 0])));
+  lone.packet({ kind: "revalidate", session: ANN, timeoutMs: 4000 });
+  const alive = lone.sent().map((packet) => packet.kind === "revalidated" && packet.alive);
+  assert.equal(alive, [false, true]);
+});
+
+test("a session that nobody hears of is closed by the leader", () => {
+  const lone = new LoneCore();
+  lone.reign();
+  lone.packet(request(OPCODES.createSession, ANN, new Uint8Array([0, 0, 1, 0]))); // 256 ms
+  for (let count = 0; count < 8; count++) {
+    lone.pass(TICK_MS / 2);
+    lone.packet({ kind: "ping", zxid: 0, touched: [] });
+    lone.packet({ kind: "acks", first: z(4, 1), last: z(4, 2) });
+  }
+  const { createSession, closeSession } = OPCODES;
+  assert.equal(proposedTypes(lone), [createSession, closeSession]);
+});
+
+test("a check that stands alone is refused (PP 2)", () => {
+  const lone = new LoneCore();
+  lone.reign();
+  lone.packet(request(OPCODES.check));
+  assert.equal(proposedTypes(lone), [-1]);
+});
+
+test("a sync is answered behind the commits of all that was proposed before it", () => {
+  const lone = new LoneCore();
+  lone.reign();
+  lone.step(writeRequest(1));
+  lone.packet(request(OPCODES.sync));
+  lone.step({ kind: "sync", session: ANN });
+  lone.step(writeRequest(2));
+  lone.step({ kind: "flush" });
+  lone.step({ kind: "durable", zxid: z(4, 2) });
+  assert.equal(lone.kinds(), ["proposals"]);
+  lone.packet({ kind: "acks", first: z(4, 1), last: z(4, 1) });
+  assert.equal(lone.kinds(), ["commits", "sync"]);
+  const order = lone.effects.map(({ kind }) => kind).filter((kind) => kind !== "append");
+  assert.equal(order, ["deliver", "synced"]);
+});
+
+test("a leader whose counter is used up steps down, and the last zxid is never used (1277)", () => {
+  const lone = new LoneCore({ initialCounter: COUNTER_MAX - 2 });
+  lone.reign();
+  lone.write(1);
+  assert.equal(
+    lone.take("append").map(({ batch: b }) => b.lastZxid),
+    [z(4, COUNTER_MAX - 1)],
+  );
+  assert.equal(lone.take("close"), []);
+  lone.write(2);
+  assert.equal(lone.take("append"), []);
+  assert.match(lone.take("close")[0]?.reason ?? "", /no zxid left/);
+});
+
+test.run();
