@@ -7,8 +7,8 @@ import type { Entry, JsonObject, ReplyEntry, Transcript } from "./transcript.ts"
 
 /** Longest life of the session that prepares; it is in use all the time. */
 const CONTROL_TIMEOUT_MS = 120_000;
-const EXPIRY_MS_MAX = 10_000;
-const CLOSE_MS_MAX = 2_000;
+const EXPIRY_MS_MAX = 30_000;
+const CLOSE_MS_MAX = 5_000;
 const POLL_MS = 5;
 /** Nodes of a program that may get quotas; their places under /zookeeper/quota exist. */
 const PLACES = ["@", "~", "~/a", "~/b"];
@@ -158,7 +158,7 @@ class Run {
     if (ends) await session.ended(CLOSE_MS_MAX);
   }
 
-  async #upset(session: Session, { kind }: SessionStep): Promise<void> {
+  async #upset(session: Session, { kind, session: index }: SessionStep): Promise<void> {
     await session.barrier();
     if (kind === "steal") {
       if (session.connected) await session.steal();
@@ -167,25 +167,30 @@ class Run {
     session.cut();
     if (!session.exists) return;
     if (kind === "wrongPassword" || kind === "zxidAhead") await session.intrude(kind);
-    if (kind === "expire" || kind === "vanish") await this.#expire(session, kind);
+    if (kind === "expire" || kind === "vanish") await this.#expire(session, kind, index);
   }
 
-  /** Re-attaches with the shortest timeout and says no more, until the session has ended. */
-  async #expire(session: Session, kind: "expire" | "vanish"): Promise<void> {
-    const before = session.label;
-    await session.connect(SHORTEST_MS, null);
-    if (session.label !== before || !session.connected) return; // It had ended already.
-    if (kind === "vanish") session.cut();
+  /**
+   * Re-attaches with the shortest timeout and says no more, until the session has ended. What the
+   * connection sees of that is not told: a machine that is busy may be late for the timeout.
+   */
+  async #expire(session: Session, kind: "expire" | "vanish", index: number): Promise<void> {
+    this.#entries[index]?.push(...session.take());
     const control = this.#control;
     await control.barrier();
     const zxid = control.lastZxid;
+    const before = session.label;
+    await session.connect(SHORTEST_MS, null);
+    if (session.label !== before) return; // It had ended already: this is a new one.
+    if (kind === "vanish") session.cut();
+    else await session.ended(EXPIRY_MS_MAX);
     const deadline = Date.now() + EXPIRY_MS_MAX;
-    if (kind === "expire") await session.ended(EXPIRY_MS_MAX);
     while (control.lastZxid === zxid && Date.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       await control.barrier(); // The closing transaction moves the zxid that a ping shows.
     }
     control.take();
+    session.take();
   }
 
   /** Takes what has arrived on all connections by now. */
