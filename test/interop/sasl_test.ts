@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { connect } from "../../client/mod.ts";
+import { connect, type ZkError } from "../../client/mod.ts";
 import { CliSession } from "./cli_session.ts";
 import { startServer, type TestServer } from "./server.ts";
 
@@ -68,6 +68,22 @@ test("kazoo logs in by SASL and sees what is its own", () => {
 test("kazoo with a wrong password or user is refused", () => {
   assert.is(kazoo("ann", "other"), "AuthFailedError");
   assert.is(kazoo("eve", "secret"), "AuthFailedError");
+});
+
+test("our client logs in by SASL, and with a wrong password or user is refused", async () => {
+  const asked = async (username: string, password: string): Promise<string> => {
+    const servers = server.hosts;
+    try {
+      await using zk = await connect({ servers, sasl: { username, password } });
+      return new TextDecoder().decode((await zk.getData("/mine")).data ?? undefined);
+    } catch (error) {
+      return (error as ZkError).kind;
+    }
+  };
+  assert.is(await asked("ann", "secret"), "data");
+  assert.is(await asked("bob", "other"), "NoAuth");
+  assert.is(await asked("ann", "wrong"), "AuthFailed");
+  assert.is(await asked("eve", "secret"), "AuthFailed");
 });
 
 test("Apache's client logs in by SASL and sees what is its own", async () => {
