@@ -14,24 +14,28 @@ export interface Epochs {
 export type EpochFile = "acceptedEpoch" | "currentEpoch";
 
 /**
- * Reads both epochs and checks them against the log, as Apache does at its start.
+ * Reads both epochs and checks them against the log, as Apache does at its start. Where Apache
+ * refuses a log that ends above the current epoch, this raises it if that epoch was promised: a
+ * server that synchronises has the transactions on disk before it may claim the epoch.
  *
  * @throws {StorageError} `damaged` when they contradict the log or each other.
  */
 export async function readEpochs(folder: string, lastZxid: Zxid): Promise<Epochs> {
   const epoch = epochOf(lastZxid);
   let current = (await readEpoch(folder, "currentEpoch")) ?? epoch;
+  const promised = await readEpoch(folder, "acceptedEpoch");
   if (current < epoch) {
     // A crash between writing the file and its renaming.
     const interrupted = await readEpoch(folder, "currentEpoch.tmp").catch(() => undefined);
-    if (interrupted === undefined || interrupted < epoch) {
+    const known = Math.max(interrupted ?? -1, promised ?? -1);
+    if (known < epoch) {
       const last = `the last transaction is of epoch ${epoch}`;
       throw new StorageError("damaged", `currentEpoch is ${current}, but ${last}`);
     }
-    current = interrupted;
+    current = Math.max(interrupted ?? epoch, epoch);
     await writeEpoch(folder, "currentEpoch", current);
   }
-  const accepted = (await readEpoch(folder, "acceptedEpoch")) ?? Math.max(epoch, current);
+  const accepted = promised ?? Math.max(epoch, current);
   if (accepted < current) {
     throw new StorageError("damaged", `acceptedEpoch ${accepted} is below currentEpoch ${current}`);
   }

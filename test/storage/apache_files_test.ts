@@ -189,6 +189,11 @@ test("epochs are those of the files, of the log, or of a renaming cut short", as
   writeFileSync(fileIn(path, "currentEpoch.tmp"), "2");
   assert.is(await outcomeOf(path), EPOCH_2 + 1);
   assert.is(readFileSync(fileIn(path, "currentEpoch"), "utf8"), "2");
+  // A crash while it synchronised: promised and logged, and not claimed yet.
+  writeFileSync(fileIn(path, "acceptedEpoch"), "3");
+  writeFileSync(fileIn(path, "currentEpoch"), "1");
+  assert.is(await outcomeOf(path), EPOCH_2 + 1);
+  assert.is(readFileSync(fileIn(path, "currentEpoch"), "utf8"), "2");
   writeFileSync(fileIn(path, "acceptedEpoch"), "1");
   assert.is(await outcomeOf(path), "damaged");
   writeFileSync(fileIn(path, "acceptedEpoch"), "two");
