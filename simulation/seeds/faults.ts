@@ -80,7 +80,22 @@ function bothWays(left: readonly string[], right: readonly string[]): [string, s
 export const FAULTS: Readonly<Record<string, Fault>> = {
   "crash one": (scene) => crash(scene, [someServer(scene)]),
   "crash leader": (scene) => crash(scene, [scene.world.leader ?? someServer(scene)]),
+  "crash most": (scene) => {
+    const mixed = scene.random.shuffle(scene.world.servers);
+    return crash(scene, mixed.slice(0, (mixed.length >> 1) + 1));
+  },
   "crash all": (scene) => crash(scene, scene.world.servers),
+  "power cut under load": async (scene) => {
+    const { world, random } = scene;
+    const stallMs = random.between(100, 2_000);
+    for (const { habits } of world.servers) habits.stallMs = stallMs;
+    await world.sleep(random.between(200, 2_000));
+    // What the slow disks had not taken yet is gone everywhere at once.
+    const lucky = random.chance(0.5) ? random.pick(world.servers) : undefined;
+    for (const server of world.servers) if (server !== lucky) server.crash("power-lost");
+    for (const { habits } of world.servers) habits.stallMs = 0;
+    await hold(scene);
+  },
   "crash at effect": async (scene) => {
     const { machine } = someServer(scene);
     const kind = scene.random.pick(EFFECTS);

@@ -6,7 +6,7 @@ import { Visitor } from "./visitor.ts";
 /** What servers have of their own, which no client's transaction made. */
 const SYSTEM = "zookeeper";
 
-/** Reads all that a server holds into the history, whose checks compare it with what is committed. */
+/** Reads all that a server holds into the history, where the checks see it. */
 export async function readEverything(
   world: World,
   serverId: number,

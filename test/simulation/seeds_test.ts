@@ -4,7 +4,7 @@ import { runSeed } from "../../simulation/seeds/run_seed.ts";
 
 const SEEDS = [1, 2, 3, 4, 5];
 
-test("the same seed gives the same trace hash twice, and nothing looks at a real clock", async () => {
+test("the same seed gives the same trace hash twice, and no real clock is used", async () => {
   const first = await runSeed(7, { servers: 3 });
   const again = await runSeed(7, { servers: 3 });
   assert.is(first.report.hash, again.report.hash);
