@@ -9,7 +9,7 @@ import {
   quotaOp,
   writeOp,
 } from "./operations.ts";
-import type { CreateOp, Op, Program, Step } from "./program.ts";
+import type { CreateOp, Op, PathText, Program, Step } from "./program.ts";
 
 /**
  * Random programs whose answers are the same in every run of one server. What would not be is
@@ -21,6 +21,7 @@ import type { CreateOp, Op, Program, Step } from "./program.ts";
  *   read is a race.
  * - Programs with quotas send one request at a time: Apache checks quotas against what has been
  *   applied, so pipelined writes may overshoot (section 14).
+ * - Sessions that send at the same time keep to roots of their own.
  * - Behind a setACL a batch only reads, see `predictable`.
  * - A session uses one kind of watch: in 3.8.0 a later mode replaces the former (section 5.2).
  *   Session 2 sets persistent watches, 3 recursive ones, the others one-shot ones.
@@ -39,11 +40,21 @@ export function programs(): fc.Arbitrary<Program> {
     [2, "bob:b"],
     [1, "super:secret"],
   );
-  const program = fc.record({
+  const sessions = {
     identities: fc.tuple(...SESSIONS.map(() => identity)),
     addresses: fc.constantFrom([], FROM_ELSEWHERE),
+  };
+  const inTurn: fc.Arbitrary<Program> = fc.record({
+    ...sessions,
     steps: fc.oneof({ weight: 6, arbitrary: pipelined }, { weight: 1, arbitrary: limited }),
   });
+  const together = fc.array(togetherStep(), { minLength: 3, maxLength: 10, size: "max" });
+  const atOnce: fc.Arbitrary<Program> = fc.record({
+    ...sessions,
+    apart: fc.constant(true),
+    steps: together,
+  });
+  const program = fc.oneof({ weight: 5, arbitrary: inTurn }, { weight: 1, arbitrary: atOnce });
   const withOddXids = program.map((each): Program => ({ ...each, xids: ODD_XIDS }));
   return fc.oneof({ weight: 4, arbitrary: program }, { weight: 1, arbitrary: withOddXids });
 }
@@ -94,6 +105,26 @@ function pipelinedStep(session: number): fc.Arbitrary<Step> {
     { weight: 1, arbitrary: fc.constant<Step>({ kind: "wrongPassword", session }) },
     { weight: 1, arbitrary: fc.constant<Step>({ kind: "zxidAhead", session }) },
   );
+}
+
+function togetherStep(): fc.Arbitrary<Step> {
+  const batches = SESSIONS.map((session) => {
+    const own = ordinaryOp(session).filter(staysBelowRoot);
+    return fc.array(own, { maxLength: 40, size: "max" }).map(predictable);
+  });
+  return fc.record({ kind: fc.constant("together" as const), batches: fc.tuple(...batches) });
+}
+
+/** Whether `op` neither looks at nor changes what is not below its session's own root. */
+function staysBelowRoot(op: Op): boolean {
+  if (op.op === "garbled") return staysBelowRoot(op.of);
+  if ("ops" in op) return op.ops.every(staysBelowRoot);
+  if ("lists" in op) return op.lists.every((list) => list?.every(isBelowRoot) ?? true);
+  return "path" in op ? isBelowRoot(op.path) : true;
+}
+
+function isBelowRoot(path: PathText): boolean {
+  return path === null || path.startsWith("@/");
 }
 
 function quotaStep(session: number): fc.Arbitrary<Step> {

@@ -10,13 +10,16 @@ import { type FrameReader, hex } from "./wire.ts";
 export class Normaliser {
   readonly root: string;
   readonly baseZxid: bigint;
+  readonly #ordered: boolean;
   readonly #labels = new Map<bigint, string>();
   /** Time of each transaction seen, to notice one that is told with two times. */
   readonly #times = new Map<bigint, bigint>();
 
-  constructor(root: string, baseZxid: bigint) {
+  /** `ordered`: whether the zxids of two runs can be the same. */
+  constructor(root: string, baseZxid: bigint, ordered = true) {
     this.root = root;
     this.baseZxid = baseZxid;
+    this.#ordered = ordered;
   }
 
   /** The label of a session, made on first use: sessions are numbered as they are opened. */
@@ -31,6 +34,7 @@ export class Normaliser {
 
   zxid(zxid: bigint): string {
     if (zxid <= 0n) return String(zxid);
+    if (!this.#ordered) return "some";
     return zxid <= this.baseZxid ? "old" : `+${zxid - this.baseZxid}`;
   }
 

@@ -96,6 +96,11 @@ export type BatchStep = {
   readonly session: number;
   readonly ops: readonly Op[];
 };
+/** One batch for each session, all at once: for programs whose sessions are apart. */
+export type TogetherStep = {
+  readonly kind: "together";
+  readonly batches: readonly (readonly Op[])[];
+};
 /**
  * `drop` cuts the connection, and the next use of the session re-attaches it. `expire`
  * re-attaches with the shortest timeout, stays silent and waits for the session's end; `vanish`
@@ -106,7 +111,7 @@ export type SessionStep = {
   readonly kind: "drop" | "expire" | "vanish" | "steal" | "wrongPassword" | "zxidAhead";
   readonly session: number;
 };
-export type Step = BatchStep | SessionStep;
+export type Step = BatchStep | TogetherStep | SessionStep;
 
 export type Program = {
   /** What each session says in an auth packet when it connects; null says nothing. */
@@ -115,6 +120,11 @@ export type Program = {
   readonly addresses?: readonly string[];
   /** The xids that each session uses again and again; left out, it counts from 1. */
   readonly xids?: readonly number[];
+  /**
+   * Each session has a root of its own, so that its answers do not hang on what others do at the
+   * same time, but for zxids, which are then not compared.
+   */
+  readonly apart?: boolean;
   readonly steps: readonly Step[];
 };
 
@@ -122,8 +132,9 @@ export type Program = {
 export function countOps(program: Program): number {
   const countIn = (ops: readonly Op[]): number =>
     ops.reduce((sum, op) => sum + 1 + ("ops" in op ? countIn(op.ops) : 0), 0);
-  return program.steps.reduce(
-    (sum, step) => sum + (step.kind === "batch" ? countIn(step.ops) : 1),
-    0,
-  );
+  const countOf = (step: Step): number => {
+    if (step.kind === "batch") return countIn(step.ops);
+    return step.kind === "together" ? countIn(step.batches.flat()) : 1;
+  };
+  return program.steps.reduce((sum, step) => sum + countOf(step), 0);
 }

@@ -37,7 +37,7 @@ export class Runner {
   }
 
   async run(program: Program): Promise<Transcript> {
-    const normaliser = await this.#prepare(`/d${this.#programCount++}`);
+    const normaliser = await this.#prepare(`/d${this.#programCount++}`, program);
     const run = new Run(program, this.#server.port, normaliser, this.#control);
     try {
       await run.steps();
@@ -49,14 +49,15 @@ export class Runner {
     }
   }
 
-  async #prepare(root: string): Promise<Normaliser> {
+  async #prepare(root: string, { apart = false, ...program }: Program): Promise<Normaliser> {
     const control = this.#control;
     control.requests.length = 0;
     if (!control.connected) await control.connect(CONTROL_TIMEOUT_MS, SUPER);
     await control.barrier();
-    const normaliser = new Normaliser(root, control.lastZxid);
+    const normaliser = new Normaliser(root, control.lastZxid, !apart);
     control.normaliser = normaliser;
-    await this.#ask(PLACES.map(newNode));
+    const roots = apart ? program.identities.map((_, at) => `@/${at}`) : [];
+    await this.#ask([...PLACES, ...roots].map(newNode));
     return normaliser;
   }
 
@@ -108,12 +109,14 @@ class Run {
   readonly #control: Session;
 
   constructor(program: Program, port: number, normaliser: Normaliser, control: Session) {
-    const { identities, addresses, xids } = program;
+    const { identities, addresses, xids, apart = false } = program;
     this.#program = program;
     this.#control = control;
-    this.#sessions = identities.map(
-      (_, at) => new Session({ port, normaliser, xids, address: addresses?.[at] }),
-    );
+    this.#sessions = identities.map((_, at) => {
+      const { root, baseZxid } = normaliser;
+      const own = apart ? new Normaliser(`${root}/${at}`, baseZxid, false) : normaliser;
+      return new Session({ port, normaliser: own, xids, address: addresses?.[at] });
+    });
     this.#entries = identities.map(() => []);
   }
 
@@ -138,16 +141,27 @@ class Run {
   }
 
   async #step(step: Step): Promise<void> {
-    const session = this.#sessions[step.session];
-    if (session === undefined) throw new Error(`the program has no session ${step.session}`);
+    if (step.kind === "together") {
+      const batch = (ops: readonly Op[], at: number): Promise<void> => this.#batch(ops, at);
+      await Promise.all(step.batches.map(batch));
+      return;
+    }
+    const session = this.#session(step.session);
     const ends = endsSession(step);
     if (ends) await this.#flush();
-    if (step.kind === "batch") await this.#batch(session, step.ops, step.session);
+    if (step.kind === "batch") await this.#batch(step.ops, step.session);
     else await this.#upset(session, step);
     if (ends) await this.#flush(sortEvents);
   }
 
-  async #batch(session: Session, ops: readonly Op[], index: number): Promise<void> {
+  #session(index: number): Session {
+    const session = this.#sessions[index];
+    if (session === undefined) throw new Error(`the program has no session ${index}`);
+    return session;
+  }
+
+  async #batch(ops: readonly Op[], index: number): Promise<void> {
+    const session = this.#session(index);
     const identity = this.#program.identities[index] ?? null;
     if (!session.connected) await session.connect(TIMEOUT_MS, identity);
     if (!session.connected) return;
@@ -221,6 +235,7 @@ function endsConnection(op: Op): boolean {
 }
 
 function endsSession(step: Step): boolean {
+  if (step.kind === "together") return false;
   if (step.kind === "batch") return step.ops.some((op) => op.op === "closeSession");
   return step.kind === "expire" || step.kind === "vanish";
 }
