@@ -59,7 +59,12 @@ export type { ServerState, SessionEvent } from "./core/watch/state.ts";
 export type { Acl, Id, Stat } from "./core/wire/records.ts";
 export { SessionId } from "./core/wire/session_id.ts";
 export type { Zxid } from "./core/wire/zxid.ts";
-export { adminServer, fourLetterWords, prometheusMetrics } from "./plugins/admin/mod.ts";
+export {
+  adminServer,
+  diskSpaceWatch,
+  fourLetterWords,
+  prometheusMetrics,
+} from "./plugins/admin/mod.ts";
 export { auditLog } from "./plugins/audit/mod.ts";
 export { digestAuth, ipAuth, saslDigestMd5, x509Auth } from "./plugins/auth/mod.ts";
 export { plainMetrics } from "./plugins/metrics/mod.ts";

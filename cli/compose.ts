@@ -1,6 +1,7 @@
 import type { Plugin } from "../core/kernel/plugin.ts";
 import {
   adminServer,
+  diskSpaceWatch,
   fourLetterWords,
   type Places,
   prometheusMetrics,
@@ -60,6 +61,7 @@ export function composePlugins(
       ...places,
     }),
     ...(config.metrics.enabled ? [metrics(config)] : []),
+    ...diskSpace(config),
     ...(config.audit.enabled ? [auditLog({ file: config.audit.file })] : []),
     ...(isAdminOn(config) ? [admin(config, places, origin), backupCommand()] : []),
   ];
@@ -76,6 +78,11 @@ function consensus({ ensemble, options, readOnlyModeEnabled }: ServerConfig): Pl
 
 function metrics({ host, metrics: { port, processMetrics, ...own } }: ServerConfig): Plugin {
   return prometheusMetrics({ host: own.host ?? host ?? "0.0.0.0", port, processMetrics });
+}
+
+function diskSpace({ dataDir: folder, diskFreeMbMin }: ServerConfig): Plugin[] {
+  if (folder === undefined || diskFreeMbMin === 0) return [];
+  return [diskSpaceWatch({ folder, freeBytesMin: diskFreeMbMin * 1024 * 1024 })];
 }
 
 function isAdminOn({ admin: { enabled, port } }: ServerConfig): boolean {

@@ -1,6 +1,6 @@
 import { type ConfigKey, key } from "./config_key.ts";
 import { ENSEMBLE } from "./ensemble_keys.ts";
-import { ADMIN, AUDIT } from "./operator_keys.ts";
+import { ADMIN, AUDIT, WARNINGS } from "./operator_keys.ts";
 import type { ServerConfig } from "./server_config.ts";
 import { THROTTLES } from "./throttle_keys.ts";
 import { TLS } from "./tls_keys.ts";
@@ -265,4 +265,5 @@ export const CONFIG_KEYS: readonly {
   { topic: "Metrics", keys: METRICS },
   { topic: "Admin HTTP server", keys: ADMIN },
   { topic: "Audit log", keys: AUDIT },
+  { topic: "Warnings", keys: WARNINGS },
 ];

@@ -3,6 +3,26 @@ import { FLAG, TEXT, whole } from "./values.ts";
 
 const INT_MAX = 0x7fff_ffff;
 
+/** Keys of what operators are warned of. */
+export const WARNINGS: readonly ConfigKey[] = [
+  key(
+    "fsync.warningthresholdms",
+    whole(0, INT_MAX),
+    ({ options }, value) => (options.fsyncWarningMs = value),
+    { help: "time for the log to be synced that is slow, ms; 0 is none", fallback: "1000" },
+  ),
+  key(
+    "request.warningthresholdms",
+    whole(0, INT_MAX),
+    ({ options }, value) => (options.requestWarningMs = value),
+    { help: "time for a request that is slow, ms; 0 is none (not in Apache)", fallback: "1000" },
+  ),
+  key("disk.warningfreemb", whole(0), (config, value) => (config.diskFreeMbMin = value), {
+    help: "free space for the data that is little, MiB; 0 is none (not in Apache)",
+    fallback: "1024",
+  }),
+];
+
 /** Keys of the audit log. */
 export const AUDIT: readonly ConfigKey[] = [
   key("audit.enable", FLAG, ({ audit }, value) => (audit.enabled = value), {

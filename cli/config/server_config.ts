@@ -84,6 +84,8 @@ export interface ServerConfig {
   /** An address that is not given is that of {@link host}. */
   metrics: { enabled: boolean; host: string | undefined; port: number; processMetrics: boolean };
   readonly admin: AdminConfig;
+  /** Free space for the data below which a warning is due, MiB; 0 is none. */
+  diskFreeMbMin: number;
   readonly ensemble: EnsembleConfig;
   /** Without a file, lines go where the messages go. */
   readonly audit: { enabled: boolean; file: string | undefined };
@@ -134,6 +136,7 @@ export function defaultConfig(): ServerConfig {
       commandUrl: "/commands",
       idleTimeoutMs: 30_000,
     },
+    diskFreeMbMin: 1024,
     audit: { enabled: false, file: undefined },
   };
 }

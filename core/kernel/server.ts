@@ -16,6 +16,7 @@ import { ClientServer } from "../server/client_server.ts";
 import { Inspection } from "../server/inspection.ts";
 import { resolveOptions, SERVER_OPTIONS, type ServerOptions } from "../server/options.ts";
 import { Reaper } from "../server/reaper.ts";
+import { SequenceWatch } from "../server/sequence_watch.ts";
 import type { ChangeStreams } from "../watch/changes.ts";
 import { type SessionFeed, StateFeed } from "../watch/state.ts";
 import { Container } from "./container.ts";
@@ -68,6 +69,7 @@ export class KernelServer {
   readonly #clients: ClientServer;
   readonly #inspection: ServerInspection;
   readonly #reaper: Reaper;
+  readonly #sequences: SequenceWatch;
   readonly #states = new StateFeed();
   readonly #transports: Transport[];
   readonly #auditors: readonly Auditor[];
@@ -114,6 +116,7 @@ export class KernelServer {
     );
     this.#inspection = new Inspection(this.#clients, get(METRICS), this.#transports);
     this.#reaper = new Reaper(this.#clients);
+    this.#sequences = new SequenceWatch(this.#clients, get(METRICS));
     this.changes = this.#clients.changes;
     this.sessions = this.#clients.sessionEvents.stream;
     this.state = this.#states.stream;
@@ -172,6 +175,7 @@ export class KernelServer {
     await consensus.start(this.#clients.replica);
     this.#mayGoOn();
     this.#reaper.start();
+    this.#sequences.start();
     for (const service of this.#services) {
       await service.start();
       this.#mayGoOn();
@@ -199,6 +203,7 @@ export class KernelServer {
       await step(`transport ${transport.name}`, () => transport.close());
     }
     this.#reaper.stop();
+    this.#sequences.stop();
     await step("consensus", () => this.#container.get(CONSENSUS).stop());
     this.#clients.stop();
     for (const service of [...this.#services].reverse()) {

@@ -32,6 +32,7 @@ import { refuse } from "./refuse.ts";
 import { ServerReplica } from "./replica.ts";
 import { beginReply, endReply } from "./reply.ts";
 import { RequestThrottle } from "./request_throttle.ts";
+import { RequestWarnings } from "./request_warnings.ts";
 import { ROUTE, routeOf } from "./routes.ts";
 import { answerSasl } from "./sasl.ts";
 import { SessionIds } from "./session_ids.ts";
@@ -96,7 +97,9 @@ export class ClientServer implements ServerContext {
     this.consensus = parts.consensus;
     this.auditors = parts.auditors;
     this.permissions = new Permissions(parts.authProviders, options.skipAcl);
-    this.statistics = new Statistics(parts.metrics);
+    const { clock, logger } = this;
+    const warnings = new RequestWarnings({ clock, logger, metrics: parts.metrics }, options);
+    this.statistics = new Statistics(parts.metrics, warnings);
     this.#limits = new ConnectionLimits(options, this.statistics, this.logger, this.clock);
     const { connectionThrottle, requestThrottle } = options;
     this.connectionThrottle = new ConnectionThrottle(

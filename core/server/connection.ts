@@ -256,7 +256,7 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
     const { statistics, tree } = this.#context;
     this.counters.answered(type, xid, tree.lastZxid);
     statistics.packetsSent += 1;
-    statistics.responded(sizeBytes - FRAME_LENGTH_BYTES);
+    statistics.responded(this, sizeBytes - FRAME_LENGTH_BYTES);
   }
 
   #connect(bytes: Uint8Array, start: number, end: number): boolean {
@@ -395,6 +395,6 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
   #took(nowMs: number, arrivalMs: number, times = 1): void {
     const tookMs = nowMs - arrivalMs;
     this.counters.took(nowMs, tookMs);
-    this.#context.statistics.latency.add(tookMs, times);
+    this.#context.statistics.took(this, tookMs, times);
   }
 }

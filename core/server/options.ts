@@ -28,6 +28,10 @@ export interface ServerOptions {
    * (`largeRequestMaxBytes`). Default 100 MiB.
    */
   readonly largeRequestBytesMax: number;
+  /** Time to append to the log above which a warning is due, ms; 0 is never. Default 1000. */
+  readonly fsyncWarningMs: number;
+  /** Time for a request above which a warning is due, ms; 0 is never. Default 1000. */
+  readonly requestWarningMs: number;
   /** Longest frame accepted, bytes (`jute.maxbuffer`). Default 1,048,575. */
   readonly frameBytesMax: number;
   /** Time for a new connection to send its handshake, ms. Default 10000. */
@@ -79,6 +83,8 @@ export const DEFAULT_OPTIONS: ServerOptions = {
   requestThrottle: REQUEST_THROTTLE,
   largeRequestBytes: -1,
   largeRequestBytesMax: 100 * 1024 * 1024,
+  fsyncWarningMs: 1000,
+  requestWarningMs: 1000,
   frameBytesMax: FRAME_BYTES_MAX,
   sessionlessTimeoutMs: 10_000,
   serverId: 1,

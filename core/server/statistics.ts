@@ -1,6 +1,9 @@
 import type { Latency, Sizes } from "../contracts/inspection.ts";
 import type { Counter, Metrics, Summary } from "../contracts/metrics.ts";
 
+import type { ClientConnection } from "./connection.ts";
+import type { RequestWarnings } from "./request_warnings.ts";
+
 /** Durations counted one by one, in whole or fractional milliseconds. */
 export class LatencyCount {
   #count = 0;
@@ -38,6 +41,7 @@ export class Statistics {
   /** Bytes of these. */
   outstandingBytes = 0;
   readonly latency: LatencyCount = new LatencyCount();
+  readonly #warnings: RequestWarnings;
   readonly #responses = { last: -1, min: -1, max: -1 };
   readonly connectionRequests: Counter;
   readonly connectionsDropped: Counter;
@@ -62,7 +66,8 @@ export class Statistics {
   readonly nodeChangedWatches: Summary;
   readonly nodeChildrenWatches: Summary;
 
-  constructor(metrics: Metrics) {
+  constructor(metrics: Metrics, warnings: RequestWarnings) {
+    this.#warnings = warnings;
     const count = (name: string, help: string): Counter => metrics.counter(name, help);
     const sum = (name: string, help: string): Summary => metrics.summary(name, help);
     this.connectionRequests = count("connection_request_count", "Handshakes received");
@@ -98,8 +103,15 @@ export class Statistics {
     );
   }
 
-  /** A reply of so many bytes, the frame's length not counted, went out. */
-  responded(sizeBytes: number): void {
+  /** Some requests of a connection took so long. */
+  took(connection: ClientConnection, ms: number, times: number): void {
+    this.latency.add(ms, times);
+    if (ms > this.#warnings.slowMs) this.#warnings.slow(connection, ms, times);
+  }
+
+  /** A reply of so many bytes, the frame's length not counted, went out to a connection. */
+  responded(connection: ClientConnection, sizeBytes: number): void {
+    if (sizeBytes > this.#warnings.largeBytes) this.#warnings.large(connection, sizeBytes);
     const sizes = this.#responses;
     sizes.last = sizeBytes;
     if (sizes.min === -1 || sizeBytes < sizes.min) sizes.min = sizeBytes;

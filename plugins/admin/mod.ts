@@ -19,6 +19,7 @@ export {
   AdminService,
   adminServer,
 } from "./admin_server.ts";
+export { type DiskSpaceOptions, DiskSpaceWatch, diskSpaceWatch } from "./disk_space.ts";
 export {
   FourLetterWords,
   type FourLetterWordsOptions,

@@ -67,6 +67,7 @@ export function readMadePaths(reply: Uint8Array): (string | null)[] | undefined 
 /** A Stat as clients get it. */
 const STAT_BYTES = 68;
 
+/** Whether an operation makes a znode. */
 export function isCreate(opcode: number): boolean {
   switch (opcode) {
     case OPCODES.create:

@@ -11,6 +11,7 @@ import type { Metrics, Summary } from "../../core/contracts/metrics.ts";
 import type { SessionTracker, SessionTracking } from "../../core/contracts/sessions.ts";
 import type { LogBatch, Snapshot, SnapshotSlice, Storage } from "../../core/contracts/storage.ts";
 import { invariant } from "../../core/errors/invariant.ts";
+import { FsyncTime } from "../../core/server/fsync_time.ts";
 import { getInt, JuteWriter } from "../../core/wire/jute.ts";
 import { OPCODES } from "../../core/wire/opcodes.ts";
 import type { SessionId } from "../../core/wire/session_id.ts";
@@ -36,6 +37,8 @@ export interface StandaloneOptions {
   readonly tickTimeMs?: number | undefined;
   /** Transactions between two checkpoints. Default 500000. */
   readonly snapCount?: number | undefined;
+  /** Time to append to the log above which a warning is due, ms; 0 is never. Default 1000. */
+  readonly fsyncWarningMs?: number | undefined;
 }
 
 /**
@@ -49,7 +52,7 @@ export class StandaloneConsensus implements Consensus {
   readonly #logger: Logger;
   readonly #tickMs: number;
   readonly #snapCount: number;
-  readonly #fsyncTime: Summary;
+  readonly #fsyncTime: FsyncTime;
   readonly #snapshotTime: Summary;
   #batch = new JuteWriter(BATCH_BYTES_FRESH);
   /** Buffers of batches that were delivered, to be used again. */
@@ -88,7 +91,9 @@ export class StandaloneConsensus implements Consensus {
     this.#logger = deps.logger.child("standalone");
     this.#tickMs = options.tickTimeMs ?? 3000;
     this.#snapCount = options.snapCount ?? 500_000;
-    this.#fsyncTime = deps.metrics.summary("fsynctime", "Time to append a batch to the log, ms");
+    const { clock, metrics } = deps;
+    const parts = { clock, metrics, logger: this.#logger };
+    this.#fsyncTime = new FsyncTime(parts, options.fsyncWarningMs ?? 1000);
     this.#snapshotTime = deps.metrics.summary("snapshottime", "Time to write a checkpoint, ms");
   }
 
