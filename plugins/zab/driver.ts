@@ -220,11 +220,13 @@ export class ZabConsensus implements Consensus {
       if (this.status.serving === "read-write") this.#disk.checkpoints.beginIfDue(replica);
     }
     const { nextTickMs } = this.#core;
-    if (nextTickMs === this.#tickAt) return;
+    const waitMs = nextTickMs - this.#clock.now();
+    if (nextTickMs === this.#tickAt && waitMs > 0) return;
     this.#cancelTick?.();
     this.#tickAt = nextTickMs;
+    if (waitMs <= 0) return this.#input({ kind: "tick" });
     if (!Number.isFinite(nextTickMs)) return;
-    this.#cancelTick = this.#clock.after(Math.max(0, nextTickMs - this.#clock.now()), () => {
+    this.#cancelTick = this.#clock.after(waitMs, () => {
       this.#tickAt = Number.POSITIVE_INFINITY;
       this.#input({ kind: "tick" });
     });
