@@ -21,7 +21,7 @@ const MEBIBYTE = 1024 * 1024;
 const { server, target } = await startTarget(true);
 /** The port for TLS without it. */
 const bare: Target = { port: target.port };
-const unified = await startTarget(true, true, { tls: unifiedOptions() });
+const unified = await startTarget(true, true, { tls: { acceptsPlain: true } });
 const good = await GoodClient.start(server.port);
 await good.report();
 
@@ -30,10 +30,6 @@ test.after(async () => {
   await server.stop();
   await unified.server.stop();
 });
-
-function unifiedOptions() {
-  return { acceptsPlain: true } as never;
-}
 
 /** Runs an attack; others must have been served well, and a client with a certificate gets in. */
 function attack(name: string, run: () => Promise<void>): void {

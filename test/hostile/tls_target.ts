@@ -2,13 +2,16 @@ import { test } from "uvu";
 import type { TlsOptions } from "../../transports/tcp/mod.ts";
 import { TlsFixture } from "../transports/tls_fixture.ts";
 import type { Target } from "./raw_client.ts";
-import { type HostileOptions, ServerProcess } from "./server_process.ts";
+import { ServerProcess } from "./server_process.ts";
+
+/** What `createServer` takes as data, and settings of the port for TLS. */
+type TargetOptions = Readonly<Record<string, unknown>> & { readonly tls?: Partial<TlsOptions> };
 
 let made: TlsFixture | undefined;
 test.after(() => made?.remove());
 
 /** Certificates for the tests of this process. */
-export function fixture(): TlsFixture {
+function fixture(): TlsFixture {
   made ??= new TlsFixture();
   return made;
 }
@@ -17,14 +20,14 @@ export function fixture(): TlsFixture {
 export async function startTarget(
   isSecure: boolean,
   hasCertificate = true,
-  options: HostileOptions = {},
+  { tls: changes, ...options }: TargetOptions = {},
 ): Promise<{ server: ServerProcess; target: Target }> {
   if (!isSecure) {
     const server = await ServerProcess.start(options);
     return { server, target: { port: server.port } };
   }
   const clientAuth: TlsOptions["clientAuth"] = hasCertificate ? "need" : "want";
-  const tls = { ...fixture().options({ clientAuth }), ...options.tls };
+  const tls = fixture().options({ clientAuth, ...changes });
   const server = await ServerProcess.start({ ...options, tls });
   return { server, target: tlsTarget(server, hasCertificate) };
 }
