@@ -169,7 +169,7 @@ export class ApacheStorage implements Storage {
   async checkpoint(whole: Snapshot): Promise<void> {
     this.#requireUsable();
     const checkUsable = (): void => this.#requireUsable();
-    await this.#log.roll();
+    this.#log.rollSoon();
     // What was appended meanwhile may be in the tree: then the digest is that after all of it.
     const choose = (digest: DigestAt): DigestAt | undefined =>
       this.#lastZxid <= whole.zxid ? digest : this.#log.lastDigest;

@@ -27,6 +27,8 @@ export class TxnLog {
   #files: LogFile[] = [];
   /** The file that is written to: the last one, once something is appended to it. */
   #active: { readonly handle: FileHandle; sizeBytes: number } | undefined;
+  /** Whether the next append begins a new file. */
+  #isFull = false;
   #scratch = new JuteWriter(64 * 1024);
   #lastChange: Uint8Array | undefined;
   readonly #readers = new Set<{ at: Zxid }>();
@@ -94,6 +96,7 @@ export class TxnLog {
     const scratch = this.#scratch;
     scratch.clear();
     const change = frameBatch(batch, scratch);
+    if (this.#isFull) await this.roll();
     const isNew = this.#active === undefined;
     this.#active ??= await this.#begin(batch.firstZxid);
     const active = this.#active;
@@ -111,10 +114,16 @@ export class TxnLog {
     if (scratch.bytes.length > SCRATCH_BYTES_MAX) this.#scratch = new JuteWriter(64 * 1024);
   }
 
-  /** The next append begins a new file. */
+  /** The next append begins a new file; one that is under way is left alone. */
+  rollSoon(): void {
+    this.#isFull = true;
+  }
+
+  /** Closes the file that is written to. Not while something is appended. */
   async roll(): Promise<void> {
     const active = this.#active;
     this.#active = undefined;
+    this.#isFull = false;
     await active?.handle.close();
   }
 

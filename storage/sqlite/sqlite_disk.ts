@@ -8,7 +8,7 @@ import { requireSound } from "./log_check.ts";
 import { LOG_SCHEMA, prepareSchema, TREE_SCHEMA } from "./schema.ts";
 import { SqliteLog } from "./sqlite_log.ts";
 import { SqliteTree } from "./sqlite_tree.ts";
-import { findWalDamage } from "./wal.ts";
+import { checkWal } from "./wal.ts";
 
 /** Pages of 4 kB after which SQLite moves the write-ahead log into the file. */
 const LOG_WAL_PAGES = 1_000;
@@ -60,7 +60,7 @@ export class SqliteDisk implements Disk {
       await this.#makeDirectory();
       await this.#takeLock(binding);
       for (const name of [LOG_FILE, TREE_FILE]) {
-        requireSound(await findWalDamage(join(this.#path, `${name}-wal`)));
+        requireSound(await checkWal(join(this.#path, `${name}-wal`)));
       }
       this.#tree = new SqliteTree(
         await this.#connect(binding, TREE_FILE, [

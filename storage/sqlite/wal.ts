@@ -11,11 +11,12 @@ type Sums = readonly [number, number];
  * Looks for damage in a write-ahead log before SQLite reads it: SQLite ends at the first frame
  * that does not match its checksum, without a word. Every commit is synced before the next one
  * begins, so a crash can spoil the last commit only. A bad frame before a later commit is damage.
- * Format: "WAL File Format" on sqlite.org.
+ * What a crash left of a last commit is cut off, durably: frames of it that outlive the ones before
+ * them would look like a later commit after the next crash. Format: "WAL File Format" on sqlite.org.
  *
  * @returns what is wrong, undefined when nothing is, or when there is no such file.
  */
-export async function findWalDamage(path: string): Promise<string | undefined> {
+export async function checkWal(path: string): Promise<string | undefined> {
   const bytes = await readIfThere(path);
   if (bytes === undefined || bytes.length < HEADER_BYTES + FRAME_HEADER_BYTES) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -27,23 +28,30 @@ export async function findWalDamage(path: string): Promise<string | undefined> {
     headerSums[0] === view.getUint32(24) &&
     headerSums[1] === view.getUint32(28);
   if (!isHeaderSound) return `the header of ${path} does not match its checksum`;
-  const bad = findBadFrame(view, pageSize, headerSums, isLittle);
-  return bad === undefined ? undefined : `${path} is damaged at byte ${bad}, before later commits`;
+  const { bad, end, isTorn } = scanFrames(view, pageSize, headerSums, isLittle);
+  if (bad !== undefined) return `${path} is damaged at byte ${bad}, before later commits`;
+  if (isTorn) await cut(path, end);
+  return undefined;
 }
 
-/** The offset of a bad frame that lies before a whole commit. */
-function findBadFrame(
-  view: DataView,
-  pageSize: number,
-  headerSums: Sums,
-  isLittle: boolean,
-): number | undefined {
+interface Frames {
+  /** The offset of a bad frame that lies before a whole commit. */
+  readonly bad: number | undefined;
+  /** The offset behind the last whole commit. */
+  readonly end: number;
+  /** Whether frames of the present use of the file stand behind that. */
+  readonly isTorn: boolean;
+}
+
+function scanFrames(view: DataView, pageSize: number, headerSums: Sums, isLittle: boolean): Frames {
   const frameBytes = FRAME_HEADER_BYTES + pageSize;
   // What the frame before says its sums are, and what they are: they differ when it is bad, and the
   // next one tells which of the two was written.
   let stored = headerSums;
   let computed = headerSums;
   let bad: number | undefined;
+  let end = HEADER_BYTES;
+  let isTorn = false;
   /** Whether the commit that the bad frame belongs to has ended. */
   let hasEnded = false;
   for (let at = HEADER_BYTES; at + frameBytes <= view.byteLength; at += frameBytes) {
@@ -63,15 +71,27 @@ function findBadFrame(
     computed = sums;
     const isFirstBad = bad === undefined && !isSound;
     if (isFirstBad) bad = at;
+    // The last frame of a commit holds the size of the file.
+    const isLast = view.getUint32(at + 4) !== 0;
+    if (bad === undefined && isLast) end = at + frameBytes;
+    isTorn = isTorn || (isCurrent && at >= end);
     if (bad === undefined) continue;
     // A sound frame right behind vouches for the header of the bad one, but for the flipped bit.
     const vouched = isSound && at === bad + frameBytes && view.getUint32(bad + 4) !== 0;
-    if (isSound && (hasEnded || vouched)) return bad;
-    // The last frame of a commit holds the size of the file.
-    const isLast = view.getUint32(at + 4) !== 0;
+    if (isSound && (hasEnded || vouched)) return { bad, end, isTorn };
     hasEnded ||= isLast && (isSound || (isFirstBad && isCurrent));
   }
-  return undefined;
+  return { bad: undefined, end, isTorn };
+}
+
+async function cut(path: string, size: number): Promise<void> {
+  const file = await open(path, "r+");
+  try {
+    await file.truncate(size);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
 function areEqual(a: Sums, b: Sums): boolean {

@@ -1,8 +1,8 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { findWalDamage } from "../../storage/sqlite/wal.ts";
+import { checkWal } from "../../storage/sqlite/wal.ts";
 import { batchOf } from "../conformance/storage_data.ts";
 import { SqliteFixture } from "./sqlite_fixture.ts";
 
@@ -23,20 +23,20 @@ async function makeWal(sizes: readonly number[]): Promise<[wal: Buffer, lastComm
   return [wal, at + FRAME_BYTES];
 }
 
-test("findWalDamage() finds any flipped bit before the last commit", async () => {
+test("checkWal() finds any flipped bit before the last commit", async () => {
   const [wal, lastCommitAt] = await makeWal([100, 9_000, 300, 20_000, 100]);
   const file = join(fixture.makePath(), "wal");
   writeFileSync(file, wal);
-  assert.is(await findWalDamage(file), undefined);
+  assert.is(await checkWal(file), undefined);
   for (let place = 0; place < lastCommitAt; place += 97) {
     const spoilt = Buffer.from(wal);
     spoilt[place]! ^= 1 << (place % 8);
     writeFileSync(file, spoilt);
-    assert.ok((await findWalDamage(file)) !== undefined, `byte ${place}`);
+    assert.ok((await checkWal(file)) !== undefined, `byte ${place}`);
   }
 });
 
-test("findWalDamage() takes the last commit for torn, whatever is left of it", async () => {
+test("checkWal() takes the last commit for torn, whatever is left of it", async () => {
   const [wal, lastCommitAt] = await makeWal([100, 9_000, 300, 20_000]);
   assert.ok(wal.length - lastCommitAt > FRAME_BYTES * 3);
   const file = join(fixture.makePath(), "wal");
@@ -50,15 +50,27 @@ test("findWalDamage() takes the last commit for torn, whatever is left of it", a
       at = end;
     }
     writeFileSync(file, torn);
-    assert.is(await findWalDamage(file), undefined, `round ${round}`);
+    assert.is(await checkWal(file), undefined, `round ${round}`);
   }
 });
 
-test("findWalDamage() is content without a file, and with an empty one", async () => {
+test("checkWal() cuts what is left of a torn commit, for the next crash not to be misread", async () => {
+  const [wal, lastCommitAt] = await makeWal([100, 9_000, 300, 20_000]);
   const file = join(fixture.makePath(), "wal");
-  assert.is(await findWalDamage(file), undefined);
+  const torn = Buffer.from(wal);
+  torn.fill(0, lastCommitAt, lastCommitAt + SECTOR_BYTES);
+  writeFileSync(file, torn);
+  assert.is(await checkWal(file), undefined);
+  assert.equal(readFileSync(file), wal.subarray(0, lastCommitAt));
+  assert.is(await checkWal(file), undefined);
+  assert.is(statSync(file).size, lastCommitAt);
+});
+
+test("checkWal() is content without a file, and with an empty one", async () => {
+  const file = join(fixture.makePath(), "wal");
+  assert.is(await checkWal(file), undefined);
   writeFileSync(file, "");
-  assert.is(await findWalDamage(file), undefined);
+  assert.is(await checkWal(file), undefined);
 });
 
 test.after(() => fixture.remove());
