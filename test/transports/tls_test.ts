@@ -265,6 +265,16 @@ test("a PKCS12 store that changes is read again, but not with another password",
   });
 });
 
+test("a trust store without the root of what it holds is warned of", async () => {
+  const trustStore = { location: fixture.certificates.path("client.pem") };
+  await using({ trustStore }, async (echo) => {
+    const warning = 'trusted in vain: add the root that certified these {"lost":["CN=client,O=Zoo';
+    const isWarned = fixture.said.some((line) => line.startsWith(warning));
+    assert.is(isWarned, !("Deno" in globalThis));
+    assert.is(await echo.letsIn("client"), "Deno" in globalThis);
+  });
+});
+
 test("ciphersuites holds clients to suites, or the runtime is named that cannot", async () => {
   const suite = "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384";
   if ("Deno" in globalThis) {

@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { issuerOf, subjectBytesOf, subjectOf } from "./distinguished_name.ts";
 import { isJks, readJks } from "./jks.ts";
 import { readPkcs12 } from "./pkcs12.ts";
 import { CONVERT, type StoreContents, StoreProblem } from "./store_contents.ts";
@@ -46,6 +47,18 @@ export function readCredentials(options: TlsOptions): Credentials {
 export function checkTlsOptions(options: TlsOptions): void {
   cipherSettings(options);
   readCredentials(options);
+}
+
+/**
+ * Subjects of certificates that are trusted in vain: Node and Bun follow a chain up to one that
+ * certified itself, and who certified these is not among `ca`.
+ */
+export function withoutRoot(ca: readonly string[]): string[] {
+  const certificates = ca.map((pem) => new X509Certificate(pem).raw);
+  const subjects = certificates.map((der) => subjectBytesOf(der));
+  return certificates
+    .filter((der) => !subjects.some((subject) => Buffer.compare(subject, issuerOf(der)) === 0))
+    .map((der) => subjectOf(der));
 }
 
 /** Paths whose change means other credentials. */

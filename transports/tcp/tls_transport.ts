@@ -11,7 +11,7 @@ import type { Counter, Metrics } from "../../core/contracts/metrics.ts";
 import type { Accept, Transport } from "../../core/contracts/transport.ts";
 import { subjectOf } from "./distinguished_name.ts";
 import { closeServer, handOver, listenOn, NodeTcpConnection, serverAddress } from "./node_tcp.ts";
-import { readCredentials, storeFiles } from "./stores.ts";
+import { readCredentials, storeFiles, withoutRoot } from "./stores.ts";
 import { plainAddress } from "./tcp_options.ts";
 import { cipherSettings } from "./tls_ciphers.ts";
 import type { TlsOptions } from "./tls_options.ts";
@@ -99,6 +99,10 @@ export class TlsTransport implements Transport {
     const { clientAuth = "need" } = this.#options;
     const { ciphers, minVersion, maxVersion } = cipherSettings(this.#options);
     const { key, cert, ca } = readCredentials(this.#options);
+    const lost = "Deno" in globalThis ? [] : withoutRoot(ca);
+    if (lost.length > 0) {
+      this.#parts.logger.warn("trusted in vain: add the root that certified these", { lost });
+    }
     return {
       key,
       cert,
