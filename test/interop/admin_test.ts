@@ -67,14 +67,18 @@ async function textOf(kind: ServerKind, command: string): Promise<string> {
  * kept. Sessions and times are keys, too.
  */
 function shapeOf(text: string): string {
-  return text
-    .replace(/"127\.0\.0\.1:\d+"/g, "<peer>")
-    .replace(/"(?:0x)?[0-9a-f]+"(?= :)/g, "<id>")
-    .replace(/(?<="zxid" : )"[0-9a-f]+"/g, "<zxid>")
-    .replace(/(?<="version" : ).*/g, "<version>,")
-    .replace(/(?<="data(?:_log)?_dir" : ).*/g, "<folder>,")
-    .replace(/(?<="initial_configuration" : ).*/g, "<text>,")
-    .replace(/-?\b\d+(?:\.\d+)?\b/g, "<n>");
+  return (
+    text
+      .replace(/"127\.0\.0\.1:\d+"/g, "<peer>")
+      .replace(/"(?:0x)?[0-9a-f]+"(?= :)/g, "<id>")
+      .replace(/(?<="zxid" : )"[0-9a-f]+"/g, "<zxid>")
+      .replace(/(?<="version" : ).*/g, "<version>,")
+      .replace(/(?<="data(?:_log)?_dir" : ).*/g, "<folder>,")
+      .replace(/(?<="initial_configuration" : ).*/g, "<text>,")
+      .replace(/-?\b\d+(?:\.\d+)?\b/g, "<n>")
+      // A moment of Apache's in which nothing expires any more.
+      .replace(/\n *<id> : \[ \],(?=\n)|,\n *<id> : \[ \](?=\n)/g, "")
+  );
 }
 
 const SAME = [
@@ -110,11 +114,16 @@ test("aliases mean the same as in Apache", async () => {
   }
 });
 
-test("the list of commands is Apache's, and has ours besides", async () => {
-  const ours = /<a href="\/commands\/(?:log_level|set_log_level)">.*?<br\/>\n/gs;
+test("the list of commands holds Apache's, laid out as there", async () => {
+  const entry = /<a href="\/commands\/\w+">\w+<\/a>\n<br\/>\n/g;
+  const apache = (await textOf("apache", "")).match(entry) ?? [];
   const zookit = await textOf("zookit", "");
-  assert.is(zookit.match(ours)?.length, 2);
-  assert.is(zookit.replace(ours, ""), await textOf("apache", ""));
+  assert.ok(apache.length > 20);
+  assert.equal(
+    apache.filter((link) => !zookit.includes(link)),
+    [],
+  );
+  assert.is(zookit.replace(entry, ""), "");
 });
 
 test("environment has Apache's keys", async () => {
