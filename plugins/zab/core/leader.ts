@@ -1,7 +1,7 @@
 import type { SessionTracker, SessionTracking } from "../../../core/contracts/sessions.ts";
 import type { SessionId } from "../../../core/wire/session_id.ts";
 import { makeZxid } from "../../../core/wire/zxid.ts";
-import type { QuorumPacket } from "../messages.ts";
+import type { QuorumPacket, ServerId } from "../messages.ts";
 import type { Input, LinkId } from "./input.ts";
 import { LeaderBroadcast } from "./leader_broadcast.ts";
 import { LeaderDiscovery } from "./leader_discovery.ts";
@@ -25,11 +25,15 @@ export class Leader implements Role {
   #stageEndsMs: number;
   #nextTickMs: number;
   #isWholeTick = false;
+  readonly #sinceMs: number;
+  /** Voters that looked for another leader after they had elected this one. */
+  readonly #doubters = new Set<ServerId>();
   #ended: string | undefined;
 
   constructor(peer: Peer, tracking: SessionTracking) {
     this.#peer = peer;
     this.#tracking = tracking;
+    this.#sinceMs = peer.nowMs;
     this.#stageEndsMs = this.#stageEnd();
     this.#nextTickMs = peer.nowMs + peer.ticks(0.5);
     this.#discovery = new LeaderDiscovery(peer);
@@ -99,6 +103,11 @@ export class Leader implements Role {
     this.#advance();
   }
 
+  /** A voter looks for a leader in a later round than the one that chose this server. */
+  doubted(by: ServerId): void {
+    this.#doubters.add(by);
+  }
+
   touch(session: SessionId, timeoutMs: number): void {
     this.#broadcast?.sessions.touch(session, timeoutMs, this.#peer.nowMs);
   }
@@ -126,6 +135,8 @@ export class Leader implements Role {
     if (this.#stage === "synchronisation" && learners.haveQuorum()) this.#activate();
     if (this.#stage !== "broadcast") return;
     if (this.#broadcast?.isExhausted === true) return this.#end("the epoch has no zxid left");
+    const { shutOut } = learners;
+    if (shutOut !== undefined) return this.#end(`server ${shutOut} has promised a later epoch`);
     if (!learners.isQuorumConnected()) this.#end("a quorum of learners is gone");
   }
 
@@ -202,10 +213,19 @@ export class Leader implements Role {
     if (!isEstablished && peer.nowMs >= this.#stageEndsMs) {
       return this.#end(`no quorum in time for ${this.#stage}`);
     }
+    if (!isEstablished && peer.nowMs - this.#sinceMs >= peer.ticks(1) && this.#isDoubted()) {
+      return this.#end("a voter looks for another leader");
+    }
     const { epoch } = this.#discovery;
     this.#learners.tick(this.#broadcast?.proposed ?? makeZxid(epoch, 0));
     if (this.#isWholeTick) this.#broadcast?.expire();
     this.#broadcast?.flush();
+  }
+
+  /** Who doubted and then came after all does not count. */
+  #isDoubted(): boolean {
+    for (const { sid } of this.#learners.links.values()) this.#doubters.delete(sid);
+    return this.#doubters.size > 0;
   }
 
   #stageEnd(): number {

@@ -122,7 +122,15 @@ export class LeaderBroadcast {
    */
   commit(): void {
     const through = this.#quorumHas();
-    if (through <= this.#committed) return;
+    while (this.#committed < through) {
+      // A sync is answered before what its client may have written after it.
+      const asked = this.#syncs.find(({ after }) => after > this.#committed)?.after ?? through;
+      this.#commitTo(Math.min(asked, through));
+      this.#answerSyncs();
+    }
+  }
+
+  #commitTo(through: Zxid): void {
     const after = this.#committed;
     this.#committed = through;
     const { log } = this.#peer;
@@ -135,7 +143,6 @@ export class LeaderBroadcast {
       else for (const batch of batches) link.send({ kind: "informs", batch });
     }
     this.#peer.deliver(through);
-    this.#answerSyncs();
   }
 
   #refusal(session: SessionId, opcode: number, from: LinkId): ErrorName | undefined {

@@ -20,7 +20,7 @@ export class LeaderDiscovery {
 
   constructor(peer: Peer) {
     this.#peer = peer;
-    this.#epochMax = peer.acceptedEpoch;
+    this.#epochMax = Math.max(peer.acceptedEpoch, peer.epochSeen);
     this.#history = { epoch: peer.currentEpoch, lastZxid: peer.log.last };
     this.#named.add(peer.sid);
     this.#promised.add(peer.sid);

@@ -1,5 +1,10 @@
 import { EPOCH_MAX, epochOf, makeZxid, type Zxid } from "../../../core/wire/zxid.ts";
-import { type LearnerInfo, PROTOCOL_VERSION, type QuorumPacket } from "../messages.ts";
+import {
+  type LearnerInfo,
+  PROTOCOL_VERSION,
+  type QuorumPacket,
+  type ServerId,
+} from "../messages.ts";
 import type { Input, LinkId } from "./input.ts";
 import type { LeaderBroadcast } from "./leader_broadcast.ts";
 import type { LeaderDiscovery } from "./leader_discovery.ts";
@@ -22,6 +27,8 @@ export class LeaderLearners {
   readonly #discovery: LeaderDiscovery;
   readonly #snapshots = new Set<LearnerLink>();
   #broadcast: LeaderBroadcast | undefined;
+  /** Members that have promised a later epoch, and when they first said so, monotonic ms. */
+  readonly #beyond = new Map<ServerId, number>();
 
   constructor(peer: Peer, discovery: LeaderDiscovery) {
     this.#peer = peer;
@@ -63,6 +70,18 @@ export class LeaderLearners {
   /** Whether enough voters are still there for anything to be committed. */
   isQuorumConnected(): boolean {
     return this.#isQuorum((link) => link.stage === "serving");
+  }
+
+  /**
+   * A member that could not join for `initLimit` ticks because it has promised a later epoch: no
+   * learner goes back, so a new epoch is needed. Waiting bounds what a liar can disturb.
+   */
+  get shutOut(): ServerId | undefined {
+    const { nowMs, options } = this.#peer;
+    for (const [sid, sinceMs] of this.#beyond) {
+      if (nowMs - sinceMs >= this.#peer.ticks(options.initLimit)) return sid;
+    }
+    return undefined;
   }
 
   advance(): void {
@@ -136,6 +155,15 @@ export class LeaderLearners {
     for (const old of this.links.values()) if (old.sid === sid) link.rival = old;
     this.links.set(id, link);
     this.#discovery.named(link);
+    this.#noteBeyond(link);
+  }
+
+  #noteBeyond(link: LearnerLink): void {
+    const { epoch } = this.#discovery;
+    if (epoch === 0 || link.acceptedEpoch <= epoch) return;
+    if (!this.#peer.membership.members.has(link.sid)) return;
+    this.#peer.epochSeen = Math.max(this.#peer.epochSeen, link.acceptedEpoch);
+    if (!this.#beyond.has(link.sid)) this.#beyond.set(link.sid, this.#peer.nowMs);
   }
 
   #refusal(info: LearnerInfo): string | undefined {
@@ -166,6 +194,7 @@ export class LeaderLearners {
   #promised(link: LearnerLink, packet: QuorumPacket & { readonly kind: "ack-epoch" }): void {
     if (link.stage !== "informed") return this.#close(link, "promised an epoch out of place");
     link.stage = "waiting";
+    this.#beyond.delete(link.sid);
     link.lastZxid = Math.max(0, packet.lastZxid);
     if (packet.lastZxid >= 0) this.#discovery.promised(link, packet.currentEpoch);
   }

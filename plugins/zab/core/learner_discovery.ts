@@ -6,6 +6,8 @@ import type { Peer } from "./peer.ts";
 /** Waits between attempts to connect to a leader that may not listen yet, ms. */
 const REDIAL_MS_MIN = 10;
 const REDIAL_MS_MAX = 100;
+/** Attempts in a row before somebody else is looked for. */
+const DIALS_MAX = 10;
 
 /** What a phase of a learner is told, and what it says. */
 export interface LearnerPhase {
@@ -38,6 +40,7 @@ export class LearnerDiscovery implements LearnerPhase {
   #epoch = 0;
   #redialAtMs = Number.POSITIVE_INFINITY;
   #redialMs = REDIAL_MS_MIN;
+  #dials = 0;
 
   constructor(
     learner: LearnerContext,
@@ -61,6 +64,7 @@ export class LearnerDiscovery implements LearnerPhase {
   dialled(link: LinkId | undefined): void {
     const { peer } = this.#learner;
     if (link === undefined) {
+      if (this.#dials >= DIALS_MAX) return this.#learner.end("the leader cannot be reached");
       this.#redialAtMs = peer.nowMs + this.#redialMs;
       this.#redialMs = Math.min(2 * this.#redialMs, REDIAL_MS_MAX);
       return;
@@ -96,6 +100,7 @@ export class LearnerDiscovery implements LearnerPhase {
 
   #dial(): void {
     this.#redialAtMs = Number.POSITIVE_INFINITY;
+    this.#dials += 1;
     this.#learner.peer.emit({ kind: "dial", sid: this.#learner.leader });
   }
 

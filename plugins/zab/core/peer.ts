@@ -27,6 +27,8 @@ export class Peer {
   /** What other servers are told while they look for a leader. */
   state: ElectionState = "looking";
   vote: Vote;
+  /** Highest epoch that a voter was heard to have promised; the next one led here is above it. */
+  epochSeen = 0;
   /** Last round of election that this server took part in. */
   round = 0;
   nowMs = 0;

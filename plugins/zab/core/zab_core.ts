@@ -171,6 +171,8 @@ export class ZabCore {
     }
     this.#election?.receive(from, vote);
     answer(peer, from, vote);
+    const isLater = vote.state === "looking" && vote.round > peer.vote.round;
+    if (isLater && peer.isVoter(from) && this.#role instanceof Leader) this.#role.doubted(from);
   }
 
   /** From election to role and back, as far as it goes. */

@@ -134,6 +134,20 @@ test("a leader that is silent for syncLimit ticks is given up", () => {
   assert.is(lone.take("close").length, 1);
 });
 
+test("a leader that cannot be reached is given up after ten attempts", () => {
+  const lone = new LoneCore();
+  lone.vote(2, 3);
+  lone.vote(3, 3);
+  let dials = 0;
+  while (lone.take("dial").length > 0) {
+    dials += 1;
+    lone.step({ kind: "dialled", sid: 3, link: undefined });
+    lone.pass(Math.min(100, lone.core.nextTickMs - lone.nowMs));
+  }
+  assert.is(dials, 10);
+  assert.ok(lone.nowMs >= 500 && lone.nowMs < 10 * TICK_MS, `${lone.nowMs} ms`);
+});
+
 test("PING is echoed with the sessions that were heard of, once", () => {
   const lone = new LoneCore();
   lone.serve();
@@ -233,6 +247,44 @@ test("a voter with more of the history ends a leadership that has no quorum yet"
   lone.step({ kind: "epoch-stored", which: "accepted", epoch: 4 });
   lone.packet({ kind: "ack-epoch", lastZxid: z(3, 3), currentEpoch: 3 });
   assert.match(lone.take("close")[0]?.reason ?? "", /server 2 has more/);
+});
+
+test("a leader that nobody came to gives up when a voter looks for another", () => {
+  const lone = new LoneCore();
+  lone.elect();
+  lone.vote(2, 2, { round: 2 });
+  lone.pass(TICK_MS);
+  assert.is(lone.take("unlisten").length, 1);
+  const other = new LoneCore();
+  other.elect();
+  other.vote(2, 2, { round: 2 });
+  other.join(LINK, 2);
+  other.pass(TICK_MS);
+  assert.equal(other.take("unlisten"), []);
+});
+
+test("a voter that promised a later epoch and is shut out for initLimit ticks gets a new one", () => {
+  const lone = new LoneCore();
+  lone.reign();
+  const until = lone.nowMs + 10 * TICK_MS;
+  for (let link = 50; lone.nowMs < until; link++) {
+    assert.is(lone.core.status.role, "leader");
+    lone.join(link, 3, 9);
+    assert.equal(lone.kinds(link), ["leader-info"]);
+    lone.step({ kind: "closed", link }); // It refuses epoch 4.
+    lone.pass(TICK_MS / 2);
+    lone.packet({ kind: "ping", zxid: 0, touched: [] });
+  }
+  assert.is(lone.core.status.role, "looking");
+  lone.effects = [];
+  lone.vote(2, 1, { round: 2, peerEpoch: 4 });
+  lone.pass(200);
+  lone.step({ kind: "listening", ok: true });
+  lone.join(90, 2, 4);
+  assert.equal(
+    lone.take("store-epoch").map(({ epoch }) => epoch),
+    [10],
+  );
 });
 
 test("the new epoch is above all that members have promised; strangers cannot raise it", () => {
