@@ -8,6 +8,7 @@ import type { ConnectionStats, SessionPaths } from "../../core/contracts/inspect
 import type { Metric } from "../../core/contracts/metrics.ts";
 import { formatZxid } from "../../core/wire/zxid.ts";
 import { directoryBytes } from "./directory_size.ts";
+import { leaderOf, votingView, zabState } from "./ensemble.ts";
 import { environment } from "./environment.ts";
 import { readFigures } from "./figures.ts";
 import { formatAddress, formatMode, operationName } from "./format.ts";
@@ -27,8 +28,8 @@ type Fields = NonNullable<AdminReply["fields"]>;
 type Answer = (request: AdminRequest) => AdminReply | Promise<AdminReply>;
 
 /**
- * The commands of a server that stands alone, with Apache's names, keys and order (CP 11). Like
- * Apache's they ask for no identity.
+ * The commands that every server has, with Apache's names, keys and order (CP 11). Like Apache's
+ * they ask for no identity.
  */
 export function builtInCommands(asked: Asked, setup: Setup): AdminCommand[] {
   return [...serving(asked, setup), ...always(asked, setup)];
@@ -53,7 +54,7 @@ function serving(asked: Asked, setup: Setup): AdminCommand[] {
     }),
     command(["is_read_only", "isro"], () => ({ fields: { read_only: isReadOnly(asked) } })),
     command(["last_snapshot", "lsnp"], () => ({ fields: lastSnapshot(asked) })),
-    command(["leader", "lead"], () => ({ fields: { error: "server is not initialized" } })),
+    command(["leader", "lead"], () => ({ fields: leaderOf(server) })),
     command(["observer_connection_stat_reset", "orst"], () => ({})),
     command(["ruok"], () => ({})),
     command(["server_stats", "srvr"], async () => ({ fields: await serverStats(asked) })),
@@ -65,7 +66,7 @@ function serving(asked: Asked, setup: Setup): AdminCommand[] {
       return {};
     }),
     command(["observers", "obsr"], () => ({ fields: { synced_observers: 0, observers: [] } })),
-    command(["voting_view"], () => ({ fields: { current_config: {} } })),
+    command(["voting_view"], () => ({ fields: { current_config: votingView(server) } })),
     command(["watches", "wchc"], () => {
       return { fields: { session_id_to_watched_paths: bySession(server.dataWatches()) } };
     }),
@@ -93,7 +94,7 @@ function always(asked: Asked, setup: Setup): AdminCommand[] {
       const sorted = Object.entries(setup.properties).sort(([a], [b]) => (a < b ? -1 : 1));
       return { fields: new Map(sorted) };
     }),
-    command(["zabstate"], () => ({ fields: { voting: false, zabstate: "" } })),
+    command(["zabstate"], () => ({ fields: zabState(asked.server) })),
   ];
 }
 

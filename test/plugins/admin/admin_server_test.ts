@@ -44,7 +44,7 @@ const STREAM: AdminCommand = {
     })(),
   }),
 };
-const TAKES_THE_PLACE: AdminCommand = { ...STREAM, names: ["leader", "lead"], run: () => ({}) };
+const TAKES_THE_PLACE: AdminCommand = { ...STREAM, names: ["observers", "obsr"], run: () => ({}) };
 
 interface Given {
   readonly inspection?: Partial<ServerInspection>;
@@ -171,6 +171,49 @@ test("while nobody is served, what is about clients is refused and the rest answ
   });
 });
 
+test("a member of an ensemble tells who votes and how far it is", () => {
+  const status = { role: "leader", serving: "read-write", serverId: 2, epoch: 1 } as const;
+  const membership = [
+    "server.1=[::1]:2888:3888:participant;0.0.0.0:2181",
+    "server.2=b:2888:3888|c:2889:3889:participant;2182",
+    "server.3=d:2888:3888:observer;2183",
+    "version=0",
+  ].join("\n");
+  return withAdmin({ inspection: { status, membership } }, async (url) => {
+    assert.equal(await read(`${url}/commands/leader`), {
+      is_leader: true,
+      leader_id: 2,
+      leader_ip: "b",
+      command: "leader",
+      error: null,
+    });
+    const view = (await read(`${url}/commands/voting_view`)) as { current_config: object };
+    assert.equal(Object.keys(view.current_config), ["1", "2"]);
+    assert.equal((view.current_config as Record<string, unknown>)["2"], {
+      server_addresses: ["b:2888", "c:2889"],
+      election_addresses: ["b:3888", "c:3889"],
+      client_address: "2182",
+      learner_type: "participant",
+    });
+    const { command, error, ...state } = (await read(`${url}/commands/zabstate`)) as Record<
+      string,
+      unknown
+    >;
+    assert.equal(state, {
+      myid: 2,
+      is_leader: true,
+      quorum_address: "b:2888",
+      election_address: "b:3888",
+      client_address: "2182",
+      voting: true,
+      last_zxid: "0x100000017",
+      zab_epoch: 1,
+      zab_counter: 0x17,
+      zabstate: "broadcast",
+    });
+  });
+});
+
 test("a command that takes authority is refused without it, with the statuses of Apache", () => {
   const log: string[] = [];
   return withAdmin({ log }, async (url) => {
@@ -196,7 +239,7 @@ test("a command may stream bytes and take the place of a built-in one", () =>
     const streamed = await fetch(`${url}/commands/stream`);
     assert.is(streamed.headers.get("last_zxid"), "0x7");
     assert.is(await streamed.text(), "one two");
-    assert.equal(await read(`${url}/commands/lead`), { command: "leader", error: null });
+    assert.equal(await read(`${url}/commands/obsr`), { command: "observers", error: null });
   }));
 
 test("the level of messages is told to everybody and changed by whoever has authority", () => {
