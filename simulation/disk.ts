@@ -72,11 +72,11 @@ class File {
     });
   }
 
-  /** The process died: of what was not synced, any number of the oldest changes is there. */
+  /** The process died: of what was not synced, nothing or some of the oldest changes are there. */
   died(): number {
     const pending = this.#pending;
     this.#pending = [];
-    const count = this.#random.below(pending.length + 1);
+    const count = this.#random.chance(0.3) ? this.#random.below(pending.length + 1) : 0;
     for (const { apply } of pending.slice(0, count)) apply();
     return pending.length - count;
   }

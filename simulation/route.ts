@@ -44,6 +44,11 @@ export class Route {
     this.#clogMs = ms;
   }
 
+  /** Where a write is cut into two packets; 0 for most, which stay whole. */
+  cutAt(sizeBytes: number): number {
+    return sizeBytes > 1 && this.#random.chance(0.05) ? 1 + this.#random.below(sizeBytes - 1) : 0;
+  }
+
   /** The time that the next packet takes. */
   delayMs(): number {
     const { minMs, maxMs, slowPart } = this.delays;

@@ -32,6 +32,13 @@ class Pipe {
     this.#deliver = deliver;
   }
 
+  /** Takes a copy of the bytes, as one packet or two. */
+  write(bytes: Uint8Array): void {
+    const cutAt = this.#route.cutAt(bytes.length);
+    if (cutAt > 0) this.push({ kind: "data", bytes: bytes.slice(0, cutAt) });
+    this.push({ kind: "data", bytes: bytes.slice(cutAt) });
+  }
+
   push(packet: Packet): void {
     const readyMs = this.#machine.scheduler.nowMs + this.#route.delayMs();
     this.#queue.push({ packet, readyMs });
@@ -160,7 +167,7 @@ export class StreamEnd implements Connection {
     if (bytes.length > 0) {
       if (!this.machine.effect(this.#effect)) return true;
       this.#underWay += bytes.length;
-      this.#pipe?.push({ kind: "data", bytes: bytes.slice() });
+      this.#pipe?.write(bytes);
     }
     if (this.bufferedBytes <= HIGH_WATER_BYTES) return true;
     this.#writerWaits = true;

@@ -32,6 +32,10 @@ const ZAB: readonly Mutant[] = [
     "    if (!this.#isStopped) this.#user.durable(batch.lastZxid);\n" +
       "    await this.#storage.append(batch);\n",
   ]),
+  mutant("acknowledgement while the log is written behind", "plugins/zab/disk_queue.ts", [
+    "    this.#queue.push(batch);\n",
+    "    this.#queue.push(batch);\n    this.#user.durable(batch.lastZxid);\n",
+  ]),
   mutant("NEWLEADER acknowledged before the log is durable (3911)", LEARNER_SYNC, [
     "    if (peer.durable < this.#newLeaderAt) return;\n",
     "",
@@ -44,7 +48,8 @@ const ZAB: readonly Mutant[] = [
         file: "plugins/zab/disk_effects.ts",
         find: 'if (effect.kind === "append") this.#queue.append(effect.batch);',
         put:
-          'if (effect.kind === "store-epoch") void this.#run(effect, replica);\n' +
+          'if (effect.kind === "store-epoch") {\n' +
+          "      void this.#run(effect, replica).catch(this.#parts.failed);\n    }\n" +
           '    else if (effect.kind === "append") this.#queue.append(effect.batch);',
       },
     ],
@@ -56,10 +61,6 @@ const ZAB: readonly Mutant[] = [
   mutant("uncommitted transactions dropped after SNAP (4394)", LEARNER_SYNC, [
     "    for (const staged of this.#staged) this.#log.propose(staged);\n",
     "    this.#learner.peer.log.reset(this.#stagedLast);\n",
-  ]),
-  mutant("a gap between proposals accepted (558)", LEARNER_LOG, [
-    "if (isNext && epochOf(fresh.lastZxid) <= this.#epoch) return fresh;",
-    "if (isNext || epochOf(fresh.lastZxid) <= this.#epoch) return fresh;",
   ]),
   mutant("NEWLEADER taken before the end of SNAP (3104)", LEARNER_SYNC, [
     "      this.#held = [];\n      return peer.receiveSnapshot(this.#link, zxid);",

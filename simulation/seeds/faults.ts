@@ -9,6 +9,8 @@ export interface FaultScene {
   readonly world: World;
   readonly workload: Workload;
   readonly random: Random;
+  /** Ids of servers that the supervisor leaves down. */
+  readonly held: Set<number>;
   /** Counts something for the coverage table. */
   readonly count: (what: string) => void;
 }
@@ -80,6 +82,15 @@ function bothWays(left: readonly string[], right: readonly string[]): [string, s
 export const FAULTS: Readonly<Record<string, Fault>> = {
   "crash one": (scene) => crash(scene, [someServer(scene)]),
   "crash leader": (scene) => crash(scene, [scene.world.leader ?? someServer(scene)]),
+  "long absence": async (scene) => {
+    const { world, random, held } = scene;
+    const server = someServer(scene);
+    if (held.size > 0) return;
+    held.add(server.id);
+    server.crash(endingOf(random));
+    await world.sleep(random.between(8_000, 25_000));
+    held.delete(server.id);
+  },
   "crash most": (scene) => {
     const mixed = scene.random.shuffle(scene.world.servers);
     return crash(scene, mixed.slice(0, (mixed.length >> 1) + 1));
@@ -91,7 +102,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     for (const { habits } of world.servers) habits.stallMs = stallMs;
     await world.sleep(random.between(200, 2_000));
     // What the slow disks had not taken yet is gone everywhere at once.
-    const lucky = random.chance(0.5) ? random.pick(world.servers) : undefined;
+    const lucky = random.chance(0.2) ? random.pick(world.servers) : undefined;
     for (const server of world.servers) if (server !== lucky) server.crash("power-lost");
     for (const { habits } of world.servers) habits.stallMs = 0;
     await hold(scene);
@@ -105,6 +116,18 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     machine.crashAt(kind, 1 + scene.random.below(kind.endsWith("send") ? 40 : 10), ending);
     await hold(scene);
     machine.died.delete(died);
+  },
+  churn: async (scene) => {
+    const { world, random } = scene;
+    for (const { habits } of world.servers) habits.stallMs = random.pick([0, 100, 500]);
+    // Elections upon elections, while disks have not taken yet what the last one brought.
+    for (let steps = 6 + random.below(10); steps > 0; steps--) {
+      const server = random.pick(world.servers);
+      if (server.isRunning) server.crash("power-lost");
+      else server.start().catch(() => {});
+      await world.sleep(random.between(10, 600));
+    }
+    for (const { habits } of world.servers) habits.stallMs = 0;
   },
   "stop and start": async (scene) => {
     const server = someServer(scene);

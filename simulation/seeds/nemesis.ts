@@ -53,10 +53,13 @@ export class Nemesis {
 export class Supervisor {
   readonly #world: World;
   readonly #random: Random;
+  readonly #held: ReadonlySet<number>;
   #isStopped = false;
 
-  constructor(world: World) {
+  /** @param held ids of servers that it leaves down. */
+  constructor(world: World, held: ReadonlySet<number>) {
     this.#world = world;
+    this.#held = held;
     this.#random = world.random.fork("supervisor");
   }
 
@@ -65,7 +68,7 @@ export class Supervisor {
     while (!this.#isStopped) {
       await this.#world.sleep(100);
       for (const server of this.#world.servers) {
-        if (server.isRunning) {
+        if (server.isRunning || this.#held.has(server.id)) {
           downSince.delete(server.id);
           continue;
         }

@@ -52,6 +52,11 @@ export async function runSeed(seed: number, options: SeedOptions = {}): Promise<
     {
       ...options.world,
       options: { snapCount: shape.chance(0.5) ? 20 : 500, ...options.world?.options },
+      ensemble: {
+        commitLogCount: shape.pick([500, 10]),
+        snapshotSizeFactor: shape.pick([0.33, -1]),
+        ...options.world?.ensemble,
+      },
       servers,
       tickTimeMs: TICK_MS,
       seed,
@@ -74,6 +79,7 @@ class SeedRun {
   readonly #history = new History();
   readonly #workload: Workload;
   readonly #nemesis: Nemesis;
+  readonly #held = new Set<number>();
   #reachedEnd = false;
 
   constructor(world: World, shape: Random, count: (what: string, times?: number) => void) {
@@ -86,7 +92,9 @@ class SeedRun {
       timeoutMs: shape.between(1_500, 4_000),
     });
     const random = world.random.fork("nemesis");
-    this.#nemesis = new Nemesis({ world, workload: this.#workload, random, count });
+    const workload = this.#workload;
+    const held = this.#held;
+    this.#nemesis = new Nemesis({ world, workload, random, held, count });
     this.#listen();
   }
 
@@ -102,7 +110,7 @@ class SeedRun {
     const world = this.#world;
     this.#shapeMachines();
     await this.#workload.start();
-    const supervisor = new Supervisor(world);
+    const supervisor = new Supervisor(world, this.#held);
     void supervisor.run();
     const disturbing = this.#nemesis.run();
     const [minMs, maxMs] = FAULTS_MS;
