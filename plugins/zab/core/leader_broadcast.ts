@@ -113,21 +113,20 @@ export class LeaderBroadcast {
   flush(): void {
     this.#propose();
     this.commit();
-    this.#answerSyncs();
   }
 
   /**
    * Commits as far as a quorum has everything on disk, in order. The own log counts like any other,
-   * and only what is durable in it.
+   * and only what is durable in it. A sync is answered before any write that came after it.
    */
   commit(): void {
     const through = this.#quorumHas();
     while (this.#committed < through) {
-      // A sync is answered before what its client may have written after it.
-      const asked = this.#syncs.find(({ after }) => after > this.#committed)?.after ?? through;
-      this.#commitTo(Math.min(asked, through));
       this.#answerSyncs();
+      const next = this.#syncs[0]?.after ?? through;
+      this.#commitTo(Math.min(next, through));
     }
+    this.#answerSyncs();
   }
 
   #commitTo(through: Zxid): void {
