@@ -4,6 +4,7 @@ import type { Logger } from "../../core/contracts/logger.ts";
 import type { Metrics } from "../../core/contracts/metrics.ts";
 import type { Storage } from "../../core/contracts/storage.ts";
 import { unreachable } from "../../core/errors/invariant.ts";
+import { FsyncTime } from "../../core/server/fsync_time.ts";
 import type { Zxid } from "../../core/wire/zxid.ts";
 import { slicesOf } from "./batches.ts";
 import { Checkpoints } from "./checkpoints.ts";
@@ -35,6 +36,8 @@ export interface DiskEffectParts {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly snapCount: number;
+  /** Time to append to the log above which a warning is due, ms; 0 is never. */
+  readonly fsyncWarningMs: number;
   readonly input: (input: Input) => void;
   readonly failed: (error: unknown) => void;
   readonly link: (id: LinkId) => QuorumLink | undefined;
@@ -50,7 +53,7 @@ export class DiskEffects {
   constructor(parts: DiskEffectParts) {
     const { storage, clock, logger, metrics, snapCount, failed } = parts;
     this.#parts = parts;
-    const fsyncTime = metrics.summary("fsynctime", "Time to append a batch to the log, ms");
+    const fsyncTime = new FsyncTime({ clock, logger, metrics }, parts.fsyncWarningMs);
     const durable = (zxid: Zxid): void => parts.input({ kind: "durable", zxid });
     this.#queue = new DiskQueue({ storage, clock, fsyncTime }, { durable, failed });
     const snapshotTime = metrics.summary("snapshottime", "Time to write a checkpoint, ms");

@@ -1,6 +1,6 @@
 import type { Clock } from "../../core/contracts/clock.ts";
-import type { Summary } from "../../core/contracts/metrics.ts";
 import type { LogBatch, Storage } from "../../core/contracts/storage.ts";
+import type { FsyncTime } from "../../core/server/fsync_time.ts";
 import type { Zxid } from "../../core/wire/zxid.ts";
 
 /** Bytes at which batches that wait are no longer put together. */
@@ -22,13 +22,13 @@ export class DiskQueue {
   readonly #storage: Storage;
   readonly #clock: Clock;
   readonly #user: DiskUser;
-  readonly #fsyncTime: Summary;
+  readonly #fsyncTime: FsyncTime;
   #queue: (LogBatch | (() => Promise<void>))[] = [];
   #working: Promise<void> | undefined;
   #isStopped = false;
 
   constructor(
-    parts: { readonly storage: Storage; readonly clock: Clock; readonly fsyncTime: Summary },
+    parts: { readonly storage: Storage; readonly clock: Clock; readonly fsyncTime: FsyncTime },
     user: DiskUser,
   ) {
     this.#storage = parts.storage;

@@ -54,6 +54,8 @@ export interface ZabParts {
 export interface DriverOptions extends ZabOptions {
   /** Transactions between two checkpoints. */
   readonly snapCount: number;
+  /** Time to append to the log above which a warning is due, ms; 0 is never. Default 1000. */
+  readonly fsyncWarningMs?: number | undefined;
   /** Longest transaction, and longest node of a snapshot, bytes. */
   readonly partBytesMax: number;
 }
@@ -92,10 +94,10 @@ export class ZabConsensus implements Consensus {
     this.#clock = clock;
     this.#logger = parts.logger.child("zab");
     const logger = this.#logger;
-    const { serverId, snapCount } = options;
+    const { serverId, snapCount, fsyncWarningMs = 1000 } = options;
     this.#members = new Members(serverId, options.membership);
     this.#disk = new DiskEffects({
-      ...{ storage, clock, logger, metrics, snapCount },
+      ...{ storage, clock, logger, metrics, snapCount, fsyncWarningMs },
       input: (input) => this.#input(input),
       failed: (error) => this.#fail(error),
       link: (id) => this.#quorum.link(id),

@@ -78,7 +78,7 @@ export function zab(settings: ZabSettings): Plugin {
     requires: [STORAGE, CLOCK, SESSION_TRACKING, LOGGER, METRICS, SERVER_OPTIONS, PEER_NETWORK],
     register: (container) =>
       container.provide(CONSENSUS, () => {
-        const { tickTimeMs, snapCount } = container.get(SERVER_OPTIONS);
+        const { tickTimeMs, snapCount, fsyncWarningMs } = container.get(SERVER_OPTIONS);
         const options: ZabOptions = {
           serverId,
           membership,
@@ -101,7 +101,8 @@ export function zab(settings: ZabSettings): Plugin {
           metrics: container.get(METRICS),
           core: make(options, container.get(SESSION_TRACKING)),
         };
-        return new ZabConsensus(parts, { ...options, snapCount, partBytesMax: PART_BYTES_MAX });
+        const limits = { snapCount, fsyncWarningMs, partBytesMax: PART_BYTES_MAX };
+        return new ZabConsensus(parts, { ...options, ...limits });
       }),
   };
 }
