@@ -70,6 +70,12 @@ test("an election begins with the own vote to every other voter", () => {
   assert.equal([leader, zxid, peerEpoch, round, state], [2, makeZxid(3, 10), 3, 1, "looking"]);
 });
 
+test("every vote carries the whole membership, without which Apache's servers go deaf", () => {
+  const peer = peerOf();
+  new Election(peer);
+  for (const { vote } of sent(peer)) assert.is(vote.membership, peer.membership.toString());
+});
+
 test("a vote for a later epoch, then a longer log, then a higher id is adopted and passed on", () => {
   for (const better of [
     looking(1, { peerEpoch: 4, zxid: 0 }),

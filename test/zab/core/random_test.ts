@@ -25,15 +25,15 @@ function runMany(seeds: number, voters: number, observers: number): void {
 }
 
 test("3 servers keep one history through crashes, cuts and lost writes, and serve again", () => {
-  runMany(200, 3, 0);
+  runMany(150, 3, 0);
 });
 
 test("5 servers do too", () => {
-  runMany(60, 5, 0);
+  runMany(40, 5, 0);
 });
 
 test("3 servers and an observer do too", () => {
-  runMany(60, 3, 1);
+  runMany(40, 3, 1);
 });
 
 test.run();

@@ -158,6 +158,20 @@ test("PING is echoed with the sessions that were heard of, once", () => {
   assert.equal(touched, [1, 0]);
 });
 
+test("newer members that the leader names are taken over with UPTODATE, if allowed (2819)", () => {
+  for (const reconfigEnabled of [true, false]) {
+    const lone = new LoneCore({ reconfigEnabled });
+    const membership = `${lone.core.membership.replace("version=0", "version=400000000")}`;
+    lone.discover();
+    lone.packet({ kind: "diff", zxid: z(3, 2) });
+    lone.packet({ kind: "new-leader", epoch: 4, membership });
+    lone.step({ kind: "epoch-stored", which: "current", epoch: 4 });
+    assert.match(lone.core.membership, /version=0$/);
+    lone.packet({ kind: "up-to-date" });
+    assert.is(lone.core.membership === membership, reconfigEnabled);
+  }
+});
+
 test("an observer logs and applies INFORM, and acknowledges no proposal", () => {
   const lone = new LoneCore({ serverId: 4 });
   const settled = { peerEpoch: 4, round: 3 };
@@ -308,6 +322,17 @@ test("a stranger that claims to be the leader, or speaks no packet of a learner,
     lone.take("close").map(({ link }) => link),
     [90, 91],
   );
+});
+
+test("members that only files name get the first leader's epoch as their version (1783)", () => {
+  const versionOf = (reconfigEnabled: boolean): string | undefined => {
+    const lone = new LoneCore({ reconfigEnabled });
+    lone.lead();
+    const last = lone.sent().at(-1);
+    return last?.kind === "new-leader" ? last.membership.split("\n").at(-1) : undefined;
+  };
+  assert.is(versionOf(true), "version=400000000");
+  assert.is(versionOf(false), "version=0");
 });
 
 test("a second learner with the same id waits, and is closed once the first is heard", () => {
