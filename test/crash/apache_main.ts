@@ -15,8 +15,8 @@ const server = createServer({
   ],
 });
 server.state.subscribe({
-  error: (error) => {
-    console.error(error);
+  error: (error: { readonly kind?: string }) => {
+    console.error(error.kind, error);
     process.exit(3);
   },
 });

@@ -41,7 +41,7 @@ function open(kind: StorageKind, folder: string): Storage {
   return new ApacheStorage({ dataDir: folder });
 }
 
-/** The files of a server amid its work, as a kill leaves them: log, checkpoints, write-ahead logs. */
+/** The files of a server amid its work, as a kill leaves them. */
 async function makeKilled(kind: StorageKind): Promise<string> {
   const live = mkdtempSync(join(root, "live-"));
   const storage =

@@ -250,10 +250,14 @@ export class PowerDisk {
     return found;
   }
 
-  /** Makes the folder what a power cut would leave of it. */
-  cut(random: () => number): PowerCut {
+  /**
+   * Makes the folder what a power cut would leave of it.
+   *
+   * @param keepsOrder whether the changes of each file reach the disk in order.
+   */
+  cut(random: () => number, keepsOrder: boolean): PowerCut {
     const names = this.#syncedNames;
-    const namings = choose(this.#namings, random);
+    const namings = choose(this.#namings, random, false);
     for (const naming of namings) setNames(names, naming.names);
     let pending = this.#namings.length;
     let kept = namings.length;
@@ -269,11 +273,16 @@ export class PowerDisk {
         continue;
       }
       const all = file.changes;
-      const left = choose(all, random);
+      const left = choose(all, random, keepsOrder);
       pending += all.length;
       kept += left.length;
       const isTorn = random() < 0.5;
-      const changes = isTorn ? left.flatMap((change) => tear(change, random)) : left;
+      const changes = isTorn
+        ? left.flatMap((change, index) => {
+            const isLast = index === left.length - 1;
+            return keepsOrder && !isLast ? [change] : tear(change, random, keepsOrder);
+          })
+        : left;
       writeFileSync(place, file.synced.with(changes));
     }
     return { syncs: this.#syncCount, pending, kept };
@@ -288,16 +297,16 @@ function setNames(into: Map<string, DiskFile>, names: Naming["names"]): void {
 }
 
 /** None, all, the first ones, or any: a disk promises no order among what is not synced. */
-function choose<T>(all: readonly T[], random: () => number): T[] {
+function choose<T>(all: readonly T[], random: () => number, keepsOrder: boolean): T[] {
   const dice = random();
   if (dice < 0.2) return [];
   if (dice < 0.4) return [...all];
-  if (dice < 0.7) return all.slice(0, Math.floor(random() * (all.length + 1)));
+  if (dice < 0.7 || keepsOrder) return all.slice(0, Math.floor(random() * (all.length + 1)));
   return all.filter(() => random() < 0.5);
 }
 
 /** What is left of a write: some of its sectors, the first ones or any. */
-function tear(change: Change, random: () => number): Change[] {
+function tear(change: Change, random: () => number, keepsOrder: boolean): Change[] {
   if (change.kind === "size" || random() < 0.5) return [change];
   const sectors: Change[] = [];
   const { at, bytes } = change;
@@ -306,7 +315,7 @@ function tear(change: Change, random: () => number): Change[] {
     sectors.push({ kind: "write", at: at + from, bytes: bytes.subarray(from, to) });
     from = to;
   }
-  return choose(sectors, random);
+  return choose(sectors, random, keepsOrder);
 }
 
 /** Whether each byte is as before or as after the last change. */

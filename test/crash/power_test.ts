@@ -36,7 +36,8 @@ async function run(
   { seed = SEED, fault = "" } = {},
 ): Promise<PowerRun> {
   const folder = mkdtempSync(join(root, "run-"));
-  const power = new PowerRun({ folder, library, storage }, randomFrom(seed), fault);
+  const power = new PowerRun({ folder, library, storage }, randomFrom(seed));
+  power.setFault(fault);
   runs.push(power);
   try {
     await power.rounds(rounds, ACKNOWLEDGED_MIN);

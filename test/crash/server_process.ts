@@ -83,6 +83,10 @@ export class ServerProcess {
     });
   }
 
+  get hasEnded(): boolean {
+    return this.#child?.exitCode !== null || this.#child.signalCode !== null;
+  }
+
   /** Whether the present or last process came so far that it let clients in. */
   get isReady(): boolean {
     return this.#output.includes("\n");

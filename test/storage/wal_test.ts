@@ -54,7 +54,7 @@ test("checkWal() takes the last commit for torn, whatever is left of it", async 
   }
 });
 
-test("checkWal() cuts what is left of a torn commit, for the next crash not to be misread", async () => {
+test("checkWal() cuts what is left of a torn commit, or the next crash is misread", async () => {
   const [wal, lastCommitAt] = await makeWal([100, 9_000, 300, 20_000]);
   const file = join(fixture.makePath(), "wal");
   const torn = Buffer.from(wal);
