@@ -27,6 +27,7 @@ export class Machine {
   #isPaused = false;
   #life = 1;
   #backlog: (() => void)[] = [];
+  #diedAt: EffectKind | undefined;
   #crash: { kind: EffectKind; left: number; ending: Ending } | undefined;
   #clockRate = 1;
   #clockMs = 0;
@@ -60,8 +61,14 @@ export class Machine {
     return this.#isPaused;
   }
 
+  /** The effect at which the last life ended, as {@link crashAt} wanted. */
+  get diedAt(): EffectKind | undefined {
+    return this.#diedAt;
+  }
+
   /** Begins a new life of a process that died. */
   start(): void {
+    this.#diedAt = undefined;
     this.#life += 1;
     this.#isAlive = true;
     this.#isPaused = false;
@@ -94,6 +101,7 @@ export class Machine {
       crash.left -= 1;
       if (crash.left <= 0) {
         this.scheduler.note(`${this.name} dies at an effect: ${kind}`);
+        this.#diedAt = kind;
         this.crash(crash.ending);
       }
     }

@@ -13,6 +13,9 @@ function observedReplica(replica: Replica, { machine, ledger, server }: Observed
     get lastApplied(): Zxid {
       return replica.lastApplied;
     },
+    get snapshotBytes(): number {
+      return replica.snapshotBytes;
+    },
     get sessions() {
       return replica.sessions;
     },

@@ -19,6 +19,8 @@ import { SimulatedServer } from "./server.ts";
 export interface WorldOptions {
   /** Servers of the ensemble, 1 or more. Default 3. */
   readonly servers?: number;
+  /** How many of them, the last ones, are observers. Default 0. */
+  readonly observers?: number;
   /** Basic unit of time of the servers, ms. Default 200. */
   readonly tickTimeMs?: number;
   /** Further settings of the servers. */
@@ -238,9 +240,11 @@ export class World {
 
   #consensus({ id }: SimulatedServer): Plugin {
     if (this.servers.length === 1) return standalone();
-    const lines = this.servers.map(
-      (server) => `server.${server.id}=${server.name}:2888:3888:participant`,
-    );
+    const voters = this.servers.length - (this.#options.observers ?? 0);
+    const lines = this.servers.map((server) => {
+      const role = server.id <= voters ? "participant" : "observer";
+      return `server.${server.id}=${server.name}:2888:3888:${role}`;
+    });
     return zab({ ...this.#options.ensemble, serverId: id, membership: lines.join("\n") });
   }
 

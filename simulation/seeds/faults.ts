@@ -111,7 +111,9 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     const { machine } = someServer(scene);
     const kind = scene.random.pick(EFFECTS);
     const ending = endingOf(scene.random);
-    const died = (): void => scene.count(`crash at ${kind}`);
+    const died = (): void => {
+      if (machine.diedAt !== undefined) scene.count(`crash at ${machine.diedAt}`);
+    };
     machine.died.add(died);
     machine.crashAt(kind, 1 + scene.random.below(kind.endsWith("send") ? 40 : 10), ending);
     await hold(scene);

@@ -65,4 +65,8 @@ function report(done: readonly SeedResult[], seconds: number): void {
   console.log(
     `${seconds.toFixed(1)} s: ${(virtual / seconds).toFixed(0)} times real time, ${rate}`,
   );
+  const { user, system } = process.cpuUsage();
+  const cpuSeconds = (user + system) / 1e6;
+  console.log(`${cpuSeconds.toFixed(1)} s of CPU: ${(virtual / cpuSeconds).toFixed(0)} times that`);
+  console.log(`${done.length} passed, ${process.exitCode === 1 ? 1 : 0} failed`);
 }

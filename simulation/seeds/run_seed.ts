@@ -29,9 +29,9 @@ export interface SeedResult {
 
 /** Changes of what runs. */
 export interface SeedOptions {
-  /** Servers; by default the seed says. */
+  /** Voters; by default the seed says. */
   readonly servers?: number | undefined;
-  readonly world?: Omit<WorldOptions, "servers" | "tickTimeMs">;
+  readonly world?: Omit<WorldOptions, "servers" | "observers" | "tickTimeMs">;
 }
 
 /**
@@ -41,11 +41,13 @@ export interface SeedOptions {
  */
 export async function runSeed(seed: number, options: SeedOptions = {}): Promise<SeedResult> {
   const shape = new Random(seed).fork("shape");
-  const servers = options.servers ?? (shape.chance(0.75) ? 3 : 5);
+  const voters = options.servers ?? (shape.chance(0.75) ? 3 : 5);
+  const observers = voters > 1 && shape.chance(0.2) ? 1 : 0;
   const coverage = new Map<string, number>();
   const count = (what: string, times = 1): void => {
     if (times > 0) coverage.set(what, (coverage.get(what) ?? 0) + times);
   };
+  count("observer", observers);
   let acknowledged = 0;
   let counts = false;
   const [report] = await simulate(
@@ -57,7 +59,8 @@ export async function runSeed(seed: number, options: SeedOptions = {}): Promise<
         snapshotSizeFactor: shape.pick([0.33, -1]),
         ...options.world?.ensemble,
       },
-      servers,
+      servers: voters + observers,
+      observers,
       tickTimeMs: TICK_MS,
       seed,
       limitMs: LIMIT_MS,
@@ -90,6 +93,7 @@ class SeedRun {
       clients: 4 + shape.below(3),
       pauseMs: shape.between(300, 2_500),
       timeoutMs: shape.between(1_500, 4_000),
+      moved: () => count("session moved"),
     });
     const random = world.random.fork("nemesis");
     const workload = this.#workload;

@@ -8,6 +8,16 @@ const OPEN = new Set(["ConnectionLoss", "SessionExpired", "SessionMoved", "Opera
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
+/** What a visitor needs to know. */
+export interface VisitorParts {
+  readonly history: History;
+  readonly timeoutMs: number;
+  /** Ids of the servers that it knows; all of them unless given. */
+  readonly servers?: readonly number[];
+  /** Told when its session has come to another server. */
+  readonly moved?: () => void;
+}
+
 /** A client that writes down all that it asks for, and what it is told. */
 export class Visitor {
   readonly machine: Machine;
@@ -15,22 +25,19 @@ export class Visitor {
   readonly #history: History;
   readonly #timeoutMs: number;
   readonly #servers: readonly number[] | undefined;
+  readonly #moved: () => void;
   #client: ZooKeeperClient;
   #number: number;
   /** Ends what waits in a process that died. */
   readonly #waiting = new Set<() => void>();
 
-  /** @param parts.servers ids of those that it knows; all of them unless given. */
-  constructor(
-    world: World,
-    machine: Machine,
-    parts: { history: History; timeoutMs: number; servers?: readonly number[] },
-  ) {
+  constructor(world: World, machine: Machine, parts: VisitorParts) {
     this.#world = world;
     this.machine = machine;
     this.#history = parts.history;
     this.#timeoutMs = parts.timeoutMs;
     this.#servers = parts.servers;
+    this.#moved = parts.moved ?? (() => {});
     this.#client = this.#begin();
     this.#number = parts.history.nextClient();
     machine.died.add(() => {
@@ -117,6 +124,12 @@ export class Visitor {
       timeoutMs: this.#timeoutMs,
       reconnectDelayMaxMs: 500,
       ...(this.#servers && { servers: this.#servers }),
+    });
+    let server: string | undefined;
+    client.state$.subscribe(({ status, server: now }) => {
+      if (status !== "connected") return;
+      if (server !== undefined && server !== now) this.#moved();
+      server = now;
     });
     client.connect().catch(() => {}); // Its state tells; whoever waits asks again.
     return client;

@@ -19,6 +19,8 @@ export interface WorkloadOptions {
   /** Average pause of a client between two bursts, ms. */
   readonly pauseMs: number;
   readonly timeoutMs: number;
+  /** Told when a session has come to another server. */
+  readonly moved?: () => void;
 }
 
 /** Clients that read, write, watch and wander until told to stop. */
@@ -38,8 +40,9 @@ export class Workload {
     this.#options = options;
     this.#random = world.random.fork("workload");
     this.visitors = Array.from({ length: options.clients }, (_, index) => {
-      const { timeoutMs } = options;
-      return new Visitor(world, world.addMachine(`visitor${index + 1}`), { history, timeoutMs });
+      const { timeoutMs, moved } = options;
+      const parts = { history, timeoutMs, ...(moved && { moved }) };
+      return new Visitor(world, world.addMachine(`visitor${index + 1}`), parts);
     });
   }
 
@@ -97,11 +100,11 @@ export class Workload {
       const path = random.pick(FOLDERS);
       return visitor.perform({ kind: "children", path }, random.chance(0.5));
     }
-    return visitor.perform(dice < 40 ? { kind: "sync", path: "/" } : this.#write(random));
+    return visitor.perform(dice < 44 ? { kind: "sync", path: "/" } : this.#write(random));
   }
 
   #write(random: Random): Operation {
-    const dice = random.below(60);
+    const dice = random.below(56);
     if (dice < 28) return this.#set(random.pick(REGISTERS));
     if (dice < 34) return { ...this.#set(random.pick(REGISTERS)), version: random.below(30) };
     if (dice < 38) return { kind: "create", path: random.pick(COMING), data: this.#data() };

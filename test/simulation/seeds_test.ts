@@ -2,7 +2,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { runSeed } from "../../simulation/seeds/run_seed.ts";
 
-const SEEDS = [1, 2, 3, 4, 5];
+const SEEDS = [1, 2, 3];
 
 test("the same seed gives the same trace hash twice, and no real clock is used", async () => {
   const first = await runSeed(7, { servers: 3 });
@@ -20,7 +20,7 @@ for (const seed of SEEDS) {
 }
 
 test("a server alone keeps its promises through crashes and bad disks", async () => {
-  for (let seed = 1; seed <= 3; seed++) assert.ok((await runSeed(seed, { servers: 1 })).counts);
+  for (let seed = 1; seed <= 2; seed++) assert.ok((await runSeed(seed, { servers: 1 })).counts);
 });
 
 test.run();
