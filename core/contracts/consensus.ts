@@ -63,6 +63,8 @@ export interface Preparer {
 export interface Replica {
   /** Zxid of the last transaction applied. */
   readonly lastApplied: Zxid;
+  /** Bytes, roughly, of a snapshot of the tree. */
+  readonly snapshotBytes: number;
   /** The global sessions of the tree. */
   readonly sessions: readonly { readonly id: SessionId; readonly timeoutMs: number }[];
   /** Begins a leadership: what the former preparer had in flight is forgotten. */

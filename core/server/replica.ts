@@ -24,6 +24,9 @@ import { TreePreparer } from "./prepare.ts";
 const DIGEST_MASK = 128 - 1;
 const DIGESTS_MAX = 1024;
 
+/** What a znode takes in a snapshot beside path and data: lengths, ACL id, StatPersisted. */
+const RECORD_BYTES = 76;
+
 /** What a replica needs besides its server. */
 export interface ReplicaParts {
   readonly changes: ChangeFeed;
@@ -59,6 +62,10 @@ export class ServerReplica implements Replica {
 
   get lastApplied(): Zxid {
     return this.tree.lastZxid;
+  }
+
+  get snapshotBytes(): number {
+    return this.tree.approximateDataBytes + this.tree.nodeCount * RECORD_BYTES;
   }
 
   get sessions(): readonly { readonly id: SessionId; readonly timeoutMs: number }[] {

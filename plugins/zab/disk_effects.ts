@@ -102,7 +102,8 @@ export class DiskEffects {
         const { link, after, through } = effect;
         const ok = await isReadableFrom(storage, after);
         const logBytes = ok ? await storage.sizeBetween(after, through) : 0;
-        return input({ kind: "log-examined", link, ok, logBytes, snapshotBytes: 0 });
+        const { snapshotBytes } = replica;
+        return input({ kind: "log-examined", link, ok, logBytes, snapshotBytes });
       }
       default:
         return unreachable(effect);

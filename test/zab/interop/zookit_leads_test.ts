@@ -71,6 +71,22 @@ test("a Java follower that was killed catches up by Zookit's difference", async 
   await ledger.close();
 });
 
+test("a Java follower that was away for long is served from the log on disk", async () => {
+  const client = await connect({ servers: members.address(ZOOKIT) });
+  await client.create("/large", new Uint8Array(800_000)); // A snapshot is not cheaper.
+  await client.close();
+  const ledger = await Ledger.open(members.address(), "/java-away");
+  await ledger.write(20);
+  await members.signal(1, "SIGKILL");
+  await ledger.write(700); // More than Zookit keeps in memory.
+  members.start(1);
+  assert.is(await members.serving(), ZOOKIT);
+  assert.is(lastSync(1), "DIFF");
+  await members.equal();
+  await ledger.check(members.address(1));
+  await ledger.close();
+});
+
 test("when the Zookit leader is killed Java goes on, and Zookit joins again", async () => {
   const ledger = await Ledger.open(members.address(), "/zookit-killed");
   await ledger.write(50);
