@@ -30,11 +30,13 @@ export function ordinaryOp(session: number): fc.Arbitrary<Op> {
 
 /**
  * Leaves out what a garbled body would turn into something that is not compared: a read that then
- * sets a watch, where the session has other ones, and a reconfig, which takes no zxid on Apache
- * when it cannot be read, unlike every other write.
+ * sets a watch where the session has other ones, a lasting watch of another mode or on a null
+ * path, and a reconfig, which takes no zxid on Apache when it cannot be read, unlike every other
+ * write.
  */
-function staysItself(op: Op, session: number): boolean {
-  return op.op !== "reconfig" && ("watch" in op ? isOneShot(session) : true);
+function staysItself({ op }: Op, session: number): boolean {
+  if (op === "reconfig" || op === "addWatch") return false;
+  return isOneShot(session) || !/^(exists|getData|getChildren2?|setWatches2)$/.test(op);
 }
 
 /** Requests up to the longest that servers take by default. */
