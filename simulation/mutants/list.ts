@@ -113,7 +113,7 @@ const STORAGE: readonly Mutant[] = [
   ]),
   mutant("append() resolves before the disk has the row", "storage/sqlite/storage_engine.ts", [
     "      await this.#disk.log.append(row);\n",
-    "      void this.#disk.log.append(row);\n",
+    "      this.#disk.log.append(row).catch(() => {});\n",
   ]),
   mutant("a checkpoint records its zxid before its znodes", "storage/sqlite/stored_tree.ts", [
     "    this.#state = stateOf(this.#state.zxid, -1, installCount);",
