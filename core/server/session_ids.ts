@@ -57,8 +57,8 @@ export class SessionIds {
 
   /**
    * Issues no id at or below `id` from now on, when that is of the same server. If it has to, the
-   * clock went back, and ids a little above `id` were issued too, to sessions that have ended: hence
-   * a leap whose length chance decides, up to 2^40.
+   * clock went back, and ids a little above `id` were issued too, to sessions that have ended:
+   * hence a leap whose length chance decides, up to 2^40.
    */
   skip(id: SessionId): void {
     const taken = BigInt.asUintN(64, id.toBigInt());

@@ -112,8 +112,8 @@ export class Applier {
     if (existing === NO_NODE) this.#createNew(parent, aclId, type);
     else {
       tree.setAcl(existing, aclId, tree.aversion(existing));
-      // Stored before its parent was, which may not know of it yet. Java does so for `create` alone,
-      // and its other creates may use a sequence number twice after a crash.
+      // Stored before its parent was, which may not know of it yet. Java does so for `create`
+      // alone, and its other creates may use a sequence number twice after a crash.
       this.#raiseCversion(parent);
       this.#listener.failed(ERROR_CODES.NodeExists);
     }

@@ -31,8 +31,8 @@ export function ordinaryOp(session: number): fc.Arbitrary<Op> {
 /**
  * Leaves out what a garbled body would turn into something that is not compared: a read that then
  * sets a watch where the session has other ones, a lasting watch of another mode, a watch on a
- * null path or a question for one, and a reconfig, which takes no zxid on Apache when it cannot be read, unlike every other
- * write.
+ * null path or a question for one, and a reconfig, which takes no zxid on Apache when it cannot be
+ * read, unlike every other write.
  */
 function staysItself({ op }: Op, session: number): boolean {
   if (op === "reconfig" || /Watch(es)?$/.test(op)) return isOneShot(session) && /^set/.test(op);

@@ -1,7 +1,7 @@
 /**
  * The server under attack, in a process of its own: `server_main.ts FOLDER OPTIONS`. Tells its
- * parent its ports, and at each message its memory after a forced collection. An exception that nobody catches
- * ends it, as it would end the command.
+ * parent its ports, and at each message its memory after a forced collection. An exception that
+ * nobody catches ends it, as it would end the command.
  */
 
 import { INSPECTION, type ServerInspection } from "../../core/contracts/inspection.ts";

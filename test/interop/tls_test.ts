@@ -162,7 +162,7 @@ test("Apache's client with the certificate of a stranger gets no connection", as
   assert.not.match(cli.output, /SyncConnected/);
 });
 
-test("our client comes in with its certificate; with none or a stranger's it does not", async () => {
+test("our client comes in with its certificate; with none or a stranger's not", async () => {
   await using zk = await ours("client");
   const [own] = (await zk.whoAmI()).filter(({ scheme }) => scheme === "x509");
   assert.is(own?.id, OWNER);

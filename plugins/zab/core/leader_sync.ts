@@ -23,7 +23,8 @@ export type SyncPlan =
 /**
  * Chooses for a learner whose log ends at `last` (PP 4.4). Where Apache's leader would send a
  * snapshot because epochs changed, this one cuts if it is certain that the learner's log has the
- * place; and where Apache's would cut at a place that the learner may not have, it sends a snapshot.
+ * place; and where Apache's would cut at a place that the learner may not have, it sends a
+ * snapshot.
  */
 export function planSync(view: SyncView, last: Zxid): SyncPlan {
   const { log, committed } = view;

@@ -215,7 +215,7 @@ export class Cluster implements Outside {
     }
   }
 
-  /** Everything that is under way arrives, everything asked of disks is done, until all is quiet. */
+  /** All that is under way arrives, all that disks were asked for is done, until it is quiet. */
   settle(ms: number): void {
     const end = this.nowMs + ms;
     for (;;) {

@@ -76,7 +76,7 @@ test("every vote carries the whole membership, without which Apache's servers go
   for (const { vote } of sent(peer)) assert.is(vote.membership, peer.membership.toString());
 });
 
-test("a vote for a later epoch, then a longer log, then a higher id is adopted and passed on", () => {
+test("a vote for a later epoch, a longer log, a higher id is adopted and passed on", () => {
   for (const better of [
     looking(1, { peerEpoch: 4, zxid: 0 }),
     looking(1, { zxid: makeZxid(3, 11) }),
@@ -161,7 +161,7 @@ test("a server of weight 0 never wins", () => {
   assert.is(peer.vote.leader, 2);
 });
 
-test("a settled ensemble is joined when a quorum agrees on leader and epoch, its leader included", () => {
+test("a settled ensemble is joined when a quorum and its leader agree on leader and epoch", () => {
   const { election, peer } = begin();
   // Zxids and rounds differ for good among those who settled (ZOOKEEPER-1732, 1805).
   const settled = (sid: number, round: number): Notification =>

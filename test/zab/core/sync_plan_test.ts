@@ -49,7 +49,7 @@ test("what is only proposed is cut from a log before it is sent again", () => {
   assert.equal(plan(z(4, 3), { committed: z(4, 2) }), { mode: "trunc", after: z(4, 2) });
 });
 
-test("a log with transactions of an epoch that the leader left behind is cut where both agree", () => {
+test("a log with transactions that the leader left behind is cut where both agree", () => {
   assert.equal(plan(z(2, 8)), { mode: "trunc", after: z(2, 6) });
 });
 
