@@ -1,7 +1,7 @@
 import { DER_TAGS, type DerElement, derPart, objectId, readDer, readDerAll } from "./der.ts";
 import { issuerOf, subjectBytesOf } from "./distinguished_name.ts";
 import { checkMac, decrypt } from "./pkcs12_locks.ts";
-import { type StoreContents, StoreProblem } from "./store_contents.ts";
+import { type StoreContents, StoreProblem, WRONG_PASSWORD } from "./store_contents.ts";
 
 const DATA = "1.2.840.113549.1.7.1";
 const SIGNED_DATA = "1.2.840.113549.1.7.2";
@@ -67,7 +67,18 @@ const NOTHING = new Uint8Array(0);
 function bagsOf(safe: DerElement, password: string): Bag[] {
   const [type, content] = readDerAll(safe.content);
   const isLocked = type !== undefined && objectId(type.content) === ENCRYPTED_DATA;
-  const bytes = isLocked ? openSafe(content, password) : dataOf(safe);
+  if (!isLocked) return bagsIn(dataOf(safe));
+  const bytes = openSafe(content, password);
+  try {
+    return bagsIn(bytes);
+  } catch (cause) {
+    // One wrong password in 256 gives bytes whose padding looks right.
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new StoreProblem("password", WRONG_PASSWORD, { cause });
+  }
+}
+
+function bagsIn(bytes: Uint8Array): Bag[] {
   return readDerAll(readDer(bytes).content).flatMap(bagOf);
 }
 
