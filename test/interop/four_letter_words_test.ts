@@ -117,8 +117,13 @@ test("mntr begins with the figures of Apache ZooKeeper, in its order", async () 
   assert.equal(shapeOf(head(zookit).join("\n")), shapeOf(expected.join("\n")));
 });
 
-/** Figures of things that Apache ZooKeeper does not have. */
+/** Figures of things that Apache ZooKeeper does not have, or does not count in `mntr`. */
 const OWN_FIGURES = [
+  "zk_fsync_threshold_exceed_count",
+  "zk_slow_requests_count",
+  "zk_large_responses_count",
+  "zk_max_children_created",
+  "zk_data_dir_free_bytes",
   "zk_tree_bytes",
   "zk_creates_refused_count",
   "zk_log_wal_bytes",
