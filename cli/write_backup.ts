@@ -66,32 +66,45 @@ async function copyWhileUsed(
   progress: (progress: CopyProgress) => void,
 ): Promise<void> {
   const snapshot = await beginToLoad(from);
-  let count = 0;
-  async function* counted(): AsyncGenerator<SnapshotSlice> {
-    for await (const slice of snapshot.slices) {
-      yield slice;
-      progress({ step: "tree", count: (count += slice.nodeCount) });
+  // Begun before the tree is through: what a reader needs next is not trimmed.
+  let log = from.read(snapshot.zxid)[Symbol.asyncIterator]();
+  let next = await log.next();
+  try {
+    let count = 0;
+    async function* counted(): AsyncGenerator<SnapshotSlice> {
+      for await (const slice of snapshot.slices) {
+        yield slice;
+        progress({ step: "tree", count: (count += slice.nodeCount) });
+      }
     }
-  }
-  await to.checkpoint({ zxid: snapshot.zxid, slices: counted() });
-  const through = from.lastZxid;
-  let last: Zxid = snapshot.zxid;
-  count = 0;
-  for await (const whole of from.read(snapshot.zxid)) {
-    const batch = partOfBatch(whole, snapshot.zxid, through);
-    if (batch === undefined) break;
-    if (batch.firstZxid !== last + 1 && epochOf(batch.firstZxid) <= epochOf(last)) {
-      const gap = `${formatZxid(last)} and ${formatZxid(batch.firstZxid)}`;
-      throw new StorageError("damaged", `transactions between ${gap} are not in the log any more`);
+    await to.checkpoint({ zxid: snapshot.zxid, slices: counted() });
+    const through = from.lastZxid;
+    if (next.done === true) {
+      log = from.read(snapshot.zxid)[Symbol.asyncIterator]();
+      next = await log.next();
     }
-    await to.append(batch);
-    last = batch.lastZxid;
-    progress({ step: "log", count: (count += batch.count) });
-    if (last >= through) break;
+    let last: Zxid = snapshot.zxid;
+    count = 0;
+    for (; next.done !== true && last < through; next = await log.next()) {
+      const batch = partOfBatch(next.value, snapshot.zxid, through);
+      if (batch === undefined) break;
+      requireNext(last, batch.firstZxid);
+      await to.append(batch);
+      last = batch.lastZxid;
+      progress({ step: "log", count: (count += batch.count) });
+    }
+    // The promises of the server that it came from are not the backup's.
+    await to.setAcceptedEpoch(epochOf(last));
+    await to.setCurrentEpoch(epochOf(last));
+  } finally {
+    await log.return?.();
   }
-  // The promises of the server that it came from are not the backup's.
-  await to.setAcceptedEpoch(epochOf(last));
-  await to.setCurrentEpoch(epochOf(last));
+}
+
+function requireNext(last: Zxid, first: Zxid): void {
+  if (first === last + 1 || epochOf(first) > epochOf(last)) return;
+  const gap = `${formatZxid(last)} and ${formatZxid(first)}`;
+  throw new StorageError("damaged", `transactions between ${gap} are not in the log any more`);
 }
 
 /** The stored tree, of which the first slice is read already: from then on it does not change. */
