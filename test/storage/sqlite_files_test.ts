@@ -22,6 +22,9 @@ function flipBit(file: string, at: number): void {
   writeFileSync(file, bytes);
 }
 
+/** A page of log.db and the header of its frame in the write-ahead log. */
+const FRAME_BYTES = 16_384 + 24;
+
 /** A directory as a kill leaves it, with `count` commits in the write-ahead log of log.db. */
 async function makeKilled(count: number): Promise<string> {
   const storage = fixture.makeAt(fixture.makePath());
@@ -36,7 +39,7 @@ async function makeKilled(count: number): Promise<string> {
 function commitFrames(path: string): number[] {
   const wal = readFileSync(join(path, "log.db-wal"));
   const frames: number[] = [];
-  for (let at = 32; at + 4120 <= wal.length; at += 4120) {
+  for (let at = 32; at + FRAME_BYTES <= wal.length; at += FRAME_BYTES) {
     if (wal.readUInt32BE(at + 4) !== 0) frames.push(at);
   }
   return frames;
@@ -93,7 +96,7 @@ test("open() refuses a flipped bit in any commit but the last", async () => {
   // In a page, in each field of a frame's header, at both ends, and in the file's own header.
   const last = frames.at(-1)!;
   const previous = frames.at(-2)!;
-  const places = [4, 17, 25, 32, 60, 40, 44, 50, previous + 9, previous + 17, previous + 4000];
+  const places = [4, 17, 25, 32, 60, 40, 44, 50, previous + 9, previous + 17, previous + 16_000];
   for (const place of places) {
     assert.ok(place < last);
     writeFileSync(join(killed, "log.db-wal"), wal);
@@ -107,7 +110,7 @@ test("open() refuses a flipped bit in any commit but the last", async () => {
 });
 
 test("open() cuts a last commit that was torn, and nothing else", async () => {
-  for (const kept of [0, 20, 24, 2000, 4119]) {
+  for (const kept of [0, 20, 24, 2000, FRAME_BYTES - 1]) {
     const path = await makeKilled(5);
     truncateSync(join(path, "log.db-wal"), commitFrames(path).at(-1)! + kept);
     const storage = fixture.makeAt(path);

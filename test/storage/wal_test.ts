@@ -6,7 +6,8 @@ import { checkWal } from "../../storage/sqlite/wal.ts";
 import { batchOf } from "../conformance/storage_data.ts";
 import { SqliteFixture } from "./sqlite_fixture.ts";
 
-const FRAME_BYTES = 4_120;
+/** A page of log.db and the header of its frame. */
+const FRAME_BYTES = 16_384 + 24;
 const SECTOR_BYTES = 512;
 const fixture = new SqliteFixture();
 
@@ -24,11 +25,11 @@ async function makeWal(sizes: readonly number[]): Promise<[wal: Buffer, lastComm
 }
 
 test("checkWal() finds any flipped bit before the last commit", async () => {
-  const [wal, lastCommitAt] = await makeWal([100, 9_000, 300, 20_000, 100]);
+  const [wal, lastCommitAt] = await makeWal([100, 36_000, 300, 80_000, 100]);
   const file = join(fixture.makePath(), "wal");
   writeFileSync(file, wal);
   assert.is(await checkWal(file), undefined);
-  for (let place = 0; place < lastCommitAt; place += 97) {
+  for (let place = 0; place < lastCommitAt; place += 397) {
     const spoilt = Buffer.from(wal);
     spoilt[place]! ^= 1 << (place % 8);
     writeFileSync(file, spoilt);
@@ -37,7 +38,7 @@ test("checkWal() finds any flipped bit before the last commit", async () => {
 });
 
 test("checkWal() takes the last commit for torn, whatever is left of it", async () => {
-  const [wal, lastCommitAt] = await makeWal([100, 9_000, 300, 20_000]);
+  const [wal, lastCommitAt] = await makeWal([100, 36_000, 300, 80_000]);
   assert.ok(wal.length - lastCommitAt > FRAME_BYTES * 3);
   const file = join(fixture.makePath(), "wal");
   let state = 1;
@@ -55,7 +56,7 @@ test("checkWal() takes the last commit for torn, whatever is left of it", async 
 });
 
 test("checkWal() cuts what is left of a torn commit, or the next crash is misread", async () => {
-  const [wal, lastCommitAt] = await makeWal([100, 9_000, 300, 20_000]);
+  const [wal, lastCommitAt] = await makeWal([100, 36_000, 300, 80_000]);
   const file = join(fixture.makePath(), "wal");
   const torn = Buffer.from(wal);
   torn.fill(0, lastCommitAt, lastCommitAt + SECTOR_BYTES);

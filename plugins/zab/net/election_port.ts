@@ -138,7 +138,7 @@ export class ElectionPort {
     const cancel = this.#parts.clock.after(HELLO_MS_MAX, () => {
       if (this.#unnamed.has(connection)) connection.destroy();
     });
-    const link = new ElectionLink(connection, {
+    const link: ElectionLink = new ElectionLink(connection, {
       hello: ({ serverId, addresses }) => {
         cancel();
         this.#unnamed.delete(connection);
