@@ -11,8 +11,8 @@ import { SqliteTree } from "./sqlite_tree.ts";
 import { checkWal } from "./wal.ts";
 
 /**
- * A row of the log is one commit, tens of kilobytes under load: with larger pages it is written, and
- * moved into the file, in fewer pieces. A commit of one small write takes no longer.
+ * A row of the log is one commit, tens of kilobytes under load: with larger pages it is written,
+ * and moved into the file, in fewer pieces. A commit of one small write takes no longer.
  */
 const LOG_PAGE_BYTES = 16_384;
 /** Pages after which SQLite moves the write-ahead log into the file, while a commit waits. */
