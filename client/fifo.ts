@@ -27,11 +27,6 @@ export class Fifo<T> {
     return item;
   }
 
-  /** The oldest, left in place; undefined when there is none. */
-  peek(): T | undefined {
-    return this.#items[this.#head];
-  }
-
   /** Takes all, oldest first. */
   drain(): T[] {
     const items = this.#items.slice(this.#head) as T[];

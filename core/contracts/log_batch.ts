@@ -5,6 +5,18 @@ import type { LogBatch } from "./storage.ts";
 /** Length prefix, client id and cxid stand before the zxid (PP 2). */
 const ZXID_OFFSET = 16;
 
+/** Calls `each` with the place of every transaction of a batch, in order. */
+export function forEachTxn(
+  { bytes }: LogBatch,
+  each: (bytes: Uint8Array, start: number, end: number) => void,
+): void {
+  for (let at = 0; at < bytes.length; ) {
+    const end = at + 4 + getInt(bytes, at);
+    each(bytes, at + 4, end);
+    at = end;
+  }
+}
+
 /**
  * The transactions of a batch that lie above `after` and up to `through`: the batch itself when
  * that is all of them, else a view on its bytes, or undefined when there are none.

@@ -1,8 +1,6 @@
 import type { ErrorName } from "../errors/zk_error.ts";
+import { TTL_MS_MAX } from "../tree/owner.ts";
 import { OPCODES } from "../wire/opcodes.ts";
-
-/** The longest time to live, ms. */
-const TTL_MS_MAX = 0xff_ffff_ffff;
 
 /** What a create flag asks for (`CreateMode` in Apache ZooKeeper). */
 export interface CreateMode {

@@ -1,5 +1,6 @@
 import { type ErrorName, ZkError } from "../errors/zk_error.ts";
 import { CRC_START, crcOfBytes, STAT } from "../tree/digest.ts";
+import { CONTAINER_OWNER_HIGH, kindOfOwner, TTL_MARK } from "../tree/owner.ts";
 import {
   hasParentAt,
   isDeletable,
@@ -43,8 +44,6 @@ export interface WriteContext {
   timeMs: number;
 }
 
-const CONTAINER_OWNER_HIGH = 0x8000_0000 | 0;
-const TTL_OWNER_HIGH = 0xff00_0000 | 0;
 /** Memory of access control lists, which lie on the heap, at which they may not grow, bytes. */
 const ACL_BYTES_MAX = 256 * 1024 * 1024;
 /** Znodes at which creates are refused: short of the tree's own bound by what may be in flight. */
@@ -307,7 +306,7 @@ export class WriteOperations {
     if (this.txnType === OPCODES.createContainer) {
       ints[STAT.owner] = CONTAINER_OWNER_HIGH;
     } else if (this.txnType === OPCODES.createTtl) {
-      ints[STAT.owner] = TTL_OWNER_HIGH | zxidHigh(ttlMs);
+      ints[STAT.owner] = TTL_MARK | zxidHigh(ttlMs);
       ints[STAT.owner + 1] = zxidLow(ttlMs);
     } else if (ephemeral) {
       ints[STAT.owner] = this.context.session.high;
@@ -350,10 +349,9 @@ export class WriteOperations {
     return this.#rules.permissions.allows(node.acls, wanted, this.context.ids);
   }
 
-  #isEphemeral(node: PendingNode): boolean {
-    if (node.ownerHigh === 0 && node.ownerLow === 0) return false;
-    if (node.ownerHigh === CONTAINER_OWNER_HIGH && node.ownerLow === 0) return false;
-    return !this.#rules.extendedTypesEnabled || node.ownerHigh >>> 24 !== 0xff;
+  #isEphemeral({ ownerHigh, ownerLow }: PendingNode): boolean {
+    const { extendedTypesEnabled } = this.#rules;
+    return kindOfOwner(ownerHigh, ownerLow, extendedTypesEnabled) === "ephemeral";
   }
 
   /** A session that the state does not know is expired, or local where there are local sessions. */

@@ -31,11 +31,6 @@ export class Ephemerals {
     return this.#nodes.get(node, NEXT_EPHEMERAL);
   }
 
-  /** Sessions that own a node, in a defined order. */
-  *owners(): IterableIterator<SessionId> {
-    for (const [owner] of this.#lists.entries()) yield owner;
-  }
-
   /** Adds a node to the list of the session that its owner field names. */
   add(node: number): void {
     const owner = this.#owner(node);

@@ -26,8 +26,3 @@ export function kindOfOwner(high: number, low: number, extendedTypes: boolean): 
 export function ttlOfOwner(high: number, low: number): number {
   return (high & 0xff) * TWO_32 + (low >>> 0);
 }
-
-/** High half of the owner of a TTL node; the low half is `ttlMs | 0`. */
-export function ttlOwnerHigh(ttlMs: number): number {
-  return TTL_MARK | (Math.floor(ttlMs / TWO_32) & 0xff);
-}

@@ -75,12 +75,7 @@ function isAllowedUnit(unit: number): boolean {
   return unit > 0x9f && (unit < 0xd800 || unit > 0xf8ff) && unit < 0xfff0;
 }
 
-/** The weaker test before a parent is looked up: there is a `/` and no NUL. */
-export function hasParent(path: string): boolean {
-  return path.includes("/") && !path.includes("\0");
-}
-
-/** As {@link hasParent}, of UTF-8. */
+/** The weaker test of a path before its parent is looked up: there is a `/` and no NUL. */
 export function hasParentAt(bytes: Uint8Array, start: number, end: number): boolean {
   let hasSlash = false;
   for (let at = start; at < end; at++) {

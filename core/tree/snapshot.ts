@@ -92,11 +92,6 @@ export class ChangeTracker implements NodeTracker {
     tree.track(this);
   }
 
-  /** Deleted paths that are remembered; they cost memory until the next {@link take}. */
-  get deletedCount(): number {
-    return this.#deleted.length;
-  }
-
   /** Counts every node as changed: the stored tree is empty. */
   markAll(): void {
     const end = this.#tree.indexEnd;

@@ -1,6 +1,5 @@
 import { decodeUtf8, JuteReader, putInt, putPart } from "../wire/jute.ts";
 import { type Acl, readStat, type Stat } from "../wire/records.ts";
-import type { SessionId } from "../wire/session_id.ts";
 import { type Zxid, zxidFromHalves } from "../wire/zxid.ts";
 import { AclTable } from "./acl_table.ts";
 import { DigestSum, STAT, STAT_INTS } from "./digest.ts";
@@ -216,11 +215,6 @@ export class TreeView {
 
   nextEphemeral(node: number): number {
     return this.ephemerals.next(node);
-  }
-
-  /** The sessions that own ephemerals, whether or not they are in {@link sessions}. */
-  ephemeralOwners(): SessionId[] {
-    return [...this.ephemerals.owners()];
   }
 
   czxid(node: number): Zxid {

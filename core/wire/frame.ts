@@ -1,4 +1,5 @@
-import { getInt, putPart } from "./jute.ts";
+import { getInt } from "./jute.ts";
+import { KeptBytes } from "./kept_bytes.ts";
 
 /** ZooKeeper's default for `jute.maxbuffer`, in bytes; a frame of exactly this size is accepted. */
 export const FRAME_BYTES_MAX = 1_048_575;
@@ -23,10 +24,7 @@ export interface FrameSink {
 export class FrameCutter {
   readonly #sink: FrameSink;
   readonly #frameBytesMax: number;
-  /** Holds back `#kept[#start..#end)`. */
-  #kept: Uint8Array = EMPTY;
-  #start = 0;
-  #end = 0;
+  readonly #kept = new KeptBytes();
   #stopped = false;
   #ended = false;
 
@@ -37,19 +35,19 @@ export class FrameCutter {
 
   /** Bytes held back for a later frame. */
   get keptBytes(): number {
-    return this.#end - this.#start;
+    return this.#kept.length;
   }
 
   /** Takes a chunk, which stays the caller's. */
   push(chunk: Uint8Array): void {
     if (this.#ended) return;
-    if (this.#start < this.#end || this.#stopped) {
-      this.#append(chunk, 0);
+    if (this.#kept.length > 0 || this.#stopped) {
+      this.#kept.append(chunk, 0);
       if (!this.#stopped) this.#recut();
       return;
     }
     const from = this.#cut(chunk, 0, chunk.length);
-    if (from < chunk.length) this.#append(chunk, from);
+    if (from < chunk.length) this.#kept.append(chunk, from);
   }
 
   /** Goes on after a frame that returned false. */
@@ -60,26 +58,8 @@ export class FrameCutter {
   }
 
   #recut(): void {
-    this.#start = this.#cut(this.#kept, this.#start, this.#end);
-    if (this.#start < this.#end) return;
-    this.#kept = EMPTY;
-    this.#start = this.#end = 0;
-  }
-
-  /** Grows by doubling as bytes come, never by what a length announces. */
-  #append(chunk: Uint8Array, from: number): void {
-    const keptBytes = this.#end - this.#start;
-    const addedBytes = chunk.length - from;
-    if (this.#end + addedBytes > this.#kept.length) {
-      const neededBytes = keptBytes + addedBytes;
-      const grown = new Uint8Array(keptBytes === 0 ? neededBytes : neededBytes * 2);
-      putPart(grown, 0, this.#kept, this.#start, this.#end);
-      this.#kept = grown;
-      this.#start = 0;
-      this.#end = keptBytes;
-    }
-    putPart(this.#kept, this.#end, chunk, from, chunk.length);
-    this.#end += addedBytes;
+    const { bytes, start, end } = this.#kept;
+    this.#kept.dropTo(this.#cut(bytes, start, end));
   }
 
   /** @returns the offset up to which `bytes` were used. */
@@ -100,5 +80,3 @@ export class FrameCutter {
     return at;
   }
 }
-
-const EMPTY = new Uint8Array(0);

@@ -35,9 +35,6 @@ export const OPCODES = {
   error: -1,
 } as const;
 
-/** The name of a request or transaction type. */
-export type OpcodeName = keyof typeof OPCODES;
-
 /** Reserved xids of the client protocol (CP "Special xids"). */
 export const XIDS = { notification: -1, ping: -2, auth: -4, setWatches: -8 } as const;
 

@@ -6,11 +6,13 @@ import type {
   Replica,
   WriteRequest,
 } from "../../core/contracts/consensus.ts";
+import { forEachTxn } from "../../core/contracts/log_batch.ts";
 import type { Logger } from "../../core/contracts/logger.ts";
-import type { Metrics, Summary } from "../../core/contracts/metrics.ts";
+import type { Metrics } from "../../core/contracts/metrics.ts";
 import type { SessionTracker, SessionTracking } from "../../core/contracts/sessions.ts";
-import type { LogBatch, Snapshot, SnapshotSlice, Storage } from "../../core/contracts/storage.ts";
+import type { LogBatch, Storage } from "../../core/contracts/storage.ts";
 import { invariant } from "../../core/errors/invariant.ts";
+import { Checkpoints } from "../../core/server/checkpoints.ts";
 import { FsyncTime } from "../../core/server/fsync_time.ts";
 import { getInt, JuteWriter } from "../../core/wire/jute.ts";
 import { OPCODES } from "../../core/wire/opcodes.ts";
@@ -51,9 +53,8 @@ export class StandaloneConsensus implements Consensus {
   readonly #tracking: SessionTracking;
   readonly #logger: Logger;
   readonly #tickMs: number;
-  readonly #snapCount: number;
   readonly #fsyncTime: FsyncTime;
-  readonly #snapshotTime: Summary;
+  readonly #checkpoints: Checkpoints;
   #batch = new JuteWriter(BATCH_BYTES_FRESH);
   /** Buffers of batches that were delivered, to be used again. */
   readonly #spare: JuteWriter[] = [];
@@ -69,8 +70,6 @@ export class StandaloneConsensus implements Consensus {
   #tracker: SessionTracker | undefined;
   #ticking: Cancel | undefined;
   #lastZxid: Zxid = 0;
-  #sinceCheckpoint = 0;
-  #checkpointing: Promise<void> | undefined;
   #scheduled = false;
   #writing: Promise<void> | undefined;
   #status: ConsensusStatus = { role: "standalone", serving: "none", serverId: 1, epoch: 0 };
@@ -90,11 +89,13 @@ export class StandaloneConsensus implements Consensus {
     this.#tracking = deps.tracking;
     this.#logger = deps.logger.child("standalone");
     this.#tickMs = options.tickTimeMs ?? 3000;
-    this.#snapCount = options.snapCount ?? 500_000;
     const { clock, metrics } = deps;
     const parts = { clock, metrics, logger: this.#logger };
     this.#fsyncTime = new FsyncTime(parts, options.fsyncWarningMs ?? 1000);
-    this.#snapshotTime = deps.metrics.summary("snapshottime", "Time to write a checkpoint, ms");
+    this.#checkpoints = new Checkpoints(
+      { ...deps, logger: this.#logger, failed: (error) => this.#fail(error) },
+      { snapCount: options.snapCount ?? 500_000, keepsFormer: false },
+    );
   }
 
   get status(): ConsensusStatus {
@@ -129,7 +130,7 @@ export class StandaloneConsensus implements Consensus {
     this.#serve("none");
     const done = (async () => {
       await this.#writing;
-      await this.#checkpointing;
+      await this.#checkpoints.idle();
     })();
     let cancel: Cancel | undefined;
     await Promise.race([
@@ -186,8 +187,8 @@ export class StandaloneConsensus implements Consensus {
 
   async #replay(replica: Replica, after: Zxid): Promise<void> {
     for await (const batch of this.#storage.read(after)) {
-      deliverBatch(replica, batch);
-      this.#sinceCheckpoint += batch.count;
+      forEachTxn(batch, (bytes, start, end) => replica.deliver(bytes, start, end));
+      this.#checkpoints.count(batch.count);
     }
   }
 
@@ -275,12 +276,14 @@ export class StandaloneConsensus implements Consensus {
   #deliver(batch: LogBatch): void {
     const replica = this.#replica;
     invariant(replica !== undefined, "a batch is written before start");
-    // A sync is answered before the writes that were submitted after it.
-    deliverBatch(replica, batch, () => this.#releaseSyncs());
+    forEachTxn(batch, (bytes, start, end) => {
+      this.#releaseSyncs(); // A sync is answered before the writes that were submitted after it.
+      replica.deliver(bytes, start, end);
+    });
     this.#releaseSyncs();
     replica.flush();
-    this.#sinceCheckpoint += batch.count;
-    if (this.#sinceCheckpoint >= this.#snapCount) this.#checkpoint(replica);
+    this.#checkpoints.count(batch.count);
+    this.#checkpoints.beginIfDue(replica);
   }
 
   #releaseSyncs(): void {
@@ -290,42 +293,6 @@ export class StandaloneConsensus implements Consensus {
     }
   }
 
-  #checkpoint(replica: Replica): void {
-    if (this.#checkpointing !== undefined) return;
-    this.#sinceCheckpoint = 0;
-    const began = this.#clock.now();
-    const before = this.#storage.lastZxid;
-    this.#checkpointing = this.#writeCheckpoint(replica)
-      .then(() => {
-        const tookMs = this.#clock.now() - began;
-        this.#snapshotTime.observe(tookMs);
-        this.#logger.info("checkpoint written", { zxid: before, tookMs: Math.round(tookMs) });
-      })
-      .catch((error) => this.#fail(error))
-      .finally(() => {
-        this.#checkpointing = undefined;
-      });
-  }
-
-  async #writeCheckpoint(replica: Replica): Promise<void> {
-    const isWhole = this.#storage.traits.wholeCheckpoints === true;
-    // What has changed is asked for in any case, so that it is not gathered for ever.
-    const changed = replica.changes(false);
-    const source = isWhole ? replica.changes(true) : changed;
-    const clock = this.#clock;
-    const slices = async function* (): AsyncGenerator<SnapshotSlice> {
-      for (let slice = source.next(); slice !== undefined; slice = source.next()) {
-        yield slice;
-        // Clients have their turn between two slices, also where storing takes no time.
-        await new Promise<void>((resolve) => clock.defer(resolve));
-      }
-    };
-    // All that is applied here is committed and in the own log, so slices need not wait (D12).
-    const changes: Snapshot = { zxid: source.zxid, slices: slices() };
-    await this.#storage.checkpoint(changes);
-    await this.#storage.trim(source.zxid);
-  }
-
   #fail(error: unknown): void {
     this.#serve("none");
     this.#replica?.failed(error);
@@ -333,14 +300,3 @@ export class StandaloneConsensus implements Consensus {
 }
 
 const NOTHING = new Uint8Array(0);
-
-function deliverBatch(replica: Replica, batch: LogBatch, beforeEach?: () => void): void {
-  const { bytes } = batch;
-  let at = 0;
-  for (let i = 0; i < batch.count; i++) {
-    const end = at + 4 + getInt(bytes, at);
-    beforeEach?.();
-    replica.deliver(bytes, at + 4, end);
-    at = end;
-  }
-}

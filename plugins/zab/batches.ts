@@ -1,22 +1,9 @@
-import type { SliceSource } from "../../core/contracts/consensus.ts";
-import type { LogBatch, SnapshotSlice } from "../../core/contracts/storage.ts";
+import type { LogBatch } from "../../core/contracts/storage.ts";
 import { getInt } from "../../core/wire/jute.ts";
 import { makeZxid, type Zxid } from "../../core/wire/zxid.ts";
 
 /** Offset of the zxid in a transaction with its length (PP 2). */
 const ZXID_AT = 16;
-
-/** Calls `each` with the place of every transaction of a batch, in order. */
-export function forEachTxn(
-  { bytes }: LogBatch,
-  each: (bytes: Uint8Array, start: number, end: number) => void,
-): void {
-  for (let at = 0; at < bytes.length; ) {
-    const end = at + 4 + getInt(bytes, at);
-    each(bytes, at + 4, end);
-    at = end;
-  }
-}
 
 /**
  * Cuts a batch as storage gives it into batches of one epoch without a gap, which is what servers
@@ -42,15 +29,4 @@ export function* contiguousRuns({ bytes }: LogBatch): Generator<LogBatch> {
     at += 4 + getInt(bytes, at);
   }
   if (at > start) yield run();
-}
-
-/** The slices of a source, which must not change meanwhile in what they have to agree on. */
-export async function* slicesOf(
-  source: SliceSource,
-  pause?: () => Promise<void>,
-): AsyncGenerator<SnapshotSlice> {
-  for (let slice = source.next(); slice !== undefined; slice = source.next()) {
-    yield slice;
-    await pause?.();
-  }
 }

@@ -4,10 +4,9 @@ import type { Logger } from "../../core/contracts/logger.ts";
 import type { Metrics } from "../../core/contracts/metrics.ts";
 import type { Storage } from "../../core/contracts/storage.ts";
 import { unreachable } from "../../core/errors/invariant.ts";
+import { Checkpoints, slicesOf } from "../../core/server/checkpoints.ts";
 import { FsyncTime } from "../../core/server/fsync_time.ts";
 import type { Zxid } from "../../core/wire/zxid.ts";
-import { slicesOf } from "./batches.ts";
-import { Checkpoints } from "./checkpoints.ts";
 import type { Effect } from "./core/effect.ts";
 import type { Input, LinkId } from "./core/input.ts";
 import { DiskQueue } from "./disk_queue.ts";
@@ -56,9 +55,10 @@ export class DiskEffects {
     const fsyncTime = new FsyncTime({ clock, logger, metrics }, parts.fsyncWarningMs);
     const durable = (zxid: Zxid): void => parts.input({ kind: "durable", zxid });
     this.#queue = new DiskQueue({ storage, clock, fsyncTime }, { durable, failed });
-    const snapshotTime = metrics.summary("snapshottime", "Time to write a checkpoint, ms");
-    const forCheckpoints = { storage, clock, logger, snapshotTime, snapCount, failed };
-    this.checkpoints = new Checkpoints(forCheckpoints);
+    this.checkpoints = new Checkpoints(
+      { storage, clock, logger, metrics, failed },
+      { snapCount, keepsFormer: true },
+    );
   }
 
   /** Puts it into the queue; it begins after this call. */

@@ -5,6 +5,7 @@ import type {
   Replica,
   WriteRequest,
 } from "../../core/contracts/consensus.ts";
+import { forEachTxn } from "../../core/contracts/log_batch.ts";
 import type { Logger } from "../../core/contracts/logger.ts";
 import type { Metrics } from "../../core/contracts/metrics.ts";
 import type { PeerNetwork } from "../../core/contracts/peer_network.ts";
@@ -12,7 +13,6 @@ import type { SessionTracker } from "../../core/contracts/sessions.ts";
 import type { Storage } from "../../core/contracts/storage.ts";
 import { invariant, unreachable } from "../../core/errors/invariant.ts";
 import { type SessionId, SessionMap } from "../../core/wire/session_id.ts";
-import { forEachTxn } from "./batches.ts";
 import type { Effect } from "./core/effect.ts";
 import type { Input, LinkId } from "./core/input.ts";
 import type { ZabOptions } from "./core/options.ts";

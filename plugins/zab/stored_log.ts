@@ -1,7 +1,8 @@
 import type { Replica } from "../../core/contracts/consensus.ts";
+import { forEachTxn } from "../../core/contracts/log_batch.ts";
 import type { LogBatch, Storage } from "../../core/contracts/storage.ts";
 import type { Zxid } from "../../core/wire/zxid.ts";
-import { contiguousRuns, forEachTxn } from "./batches.ts";
+import { contiguousRuns } from "./batches.ts";
 
 /**
  * Makes the tree what the checkpoint and the whole log say.

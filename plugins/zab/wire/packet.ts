@@ -1,7 +1,7 @@
-import type { JuteReader, JuteWriter } from "../../../core/wire/jute.ts";
+import type { JuteReader } from "../../../core/wire/jute.ts";
 import { getInt } from "../../../core/wire/jute.ts";
 import type { Id } from "../../../core/wire/records.ts";
-import { readIds, writeIds } from "../../../core/wire/records.ts";
+import { readIds } from "../../../core/wire/records.ts";
 import { EPOCH_MAX, type Zxid, zxidFromHalves } from "../../../core/wire/zxid.ts";
 
 /** Numbers of the packets on the quorum port (`Leader` in Apache ZooKeeper, PP 4.1). */
@@ -48,15 +48,6 @@ const IDS_MAX = 10_000;
 /** Type, zxid, and the lengths of data and identities. */
 const PACKET_BYTES_MIN = 20;
 const DATA_AT = 12;
-
-/** Appends a packet. */
-export function writePacket(writer: JuteWriter, packet: RawPacket): void {
-  writer.int(packet.type);
-  writer.long(packet.zxid);
-  writer.buffer(packet.data);
-  if (packet.ids === null) writer.int(-1);
-  else writeIds(writer, packet.ids);
-}
 
 /**
  * Finds the end of the packet that starts at `at`, since nothing says how long it is.

@@ -1,4 +1,5 @@
-import { JuteReader, putPart } from "../../../core/wire/jute.ts";
+import { JuteReader } from "../../../core/wire/jute.ts";
+import { KeptBytes } from "../../../core/wire/kept_bytes.ts";
 import { packetEnd, type RawPacket, readPacket } from "./packet.ts";
 
 /**
@@ -10,9 +11,7 @@ export class PacketStream {
   readonly #take: (packet: RawPacket) => void;
   readonly #partBytesMax: number;
   readonly #reader = new JuteReader(NOTHING);
-  #kept: Uint8Array = NOTHING;
-  #start = 0;
-  #end = 0;
+  readonly #kept = new KeptBytes();
   #isStopped = false;
 
   /**
@@ -30,13 +29,13 @@ export class PacketStream {
    * @throws {PeerProtocolError} when the bytes are no packets; no further call is of use.
    */
   push(chunk: Uint8Array): void {
-    if (this.#isStopped || this.#start < this.#end) {
-      this.#append(chunk, 0);
+    if (this.#isStopped || this.#kept.length > 0) {
+      this.#kept.append(chunk, 0);
       if (!this.#isStopped) this.#recut();
       return;
     }
     const from = this.#cut(chunk, 0, chunk.length);
-    if (from < chunk.length) this.#append(chunk, from);
+    if (from < chunk.length) this.#kept.append(chunk, from);
   }
 
   /** From within `take`: what follows is no packet (a snapshot), and is kept for {@link rest}. */
@@ -46,10 +45,9 @@ export class PacketStream {
 
   /** Takes out the bytes that were kept since {@link stop}; the caller's for good. */
   rest(): Uint8Array {
-    const rest = this.#kept.slice(this.#start, this.#end);
-    this.#kept = NOTHING;
-    this.#start = this.#end = 0;
-    return rest;
+    const { bytes, start, end } = this.#kept;
+    this.#kept.clear();
+    return bytes.slice(start, end);
   }
 
   /** Goes on with packets after {@link stop}. @throws {PeerProtocolError} as {@link push}. */
@@ -59,10 +57,8 @@ export class PacketStream {
   }
 
   #recut(): void {
-    this.#start = this.#cut(this.#kept, this.#start, this.#end);
-    if (this.#start < this.#end) return;
-    this.#kept = NOTHING;
-    this.#start = this.#end = 0;
+    const { bytes, start, end } = this.#kept;
+    this.#kept.dropTo(this.#cut(bytes, start, end));
   }
 
   /** @returns the offset up to which `bytes` were used. */
@@ -76,22 +72,6 @@ export class PacketStream {
       at = end;
     }
     return at;
-  }
-
-  /** Grows by doubling as bytes come, never by what a length announces. */
-  #append(chunk: Uint8Array, from: number): void {
-    const keptBytes = this.#end - this.#start;
-    const addedBytes = chunk.length - from;
-    if (this.#end + addedBytes > this.#kept.length) {
-      const neededBytes = keptBytes + addedBytes;
-      const grown = new Uint8Array(keptBytes === 0 ? neededBytes : neededBytes * 2);
-      putPart(grown, 0, this.#kept, this.#start, this.#end);
-      this.#kept = grown;
-      this.#start = 0;
-      this.#end = keptBytes;
-    }
-    putPart(this.#kept, this.#end, chunk, from, chunk.length);
-    this.#end += addedBytes;
   }
 }
 

@@ -3,7 +3,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import {
   encodeUtf8,
-  hasParent,
+  hasParentAt,
   isValidPath,
   lastName,
   PathRef,
@@ -47,7 +47,11 @@ test("isValidPath() refuses what Java's validation refuses", () => {
   }
 });
 
-test("hasParent() wants a slash and no NUL", () => {
+test("hasParentAt() wants a slash and no NUL", () => {
+  const hasParent = (text: string): boolean => {
+    const bytes = new TextEncoder().encode(text);
+    return hasParentAt(bytes, 0, bytes.length);
+  };
   assert.equal(["/a", "a/", "a", "", "/\0"].map(hasParent), [true, true, false, false, false]);
 });
 

@@ -1,20 +1,26 @@
-import type { Clock } from "../../core/contracts/clock.ts";
-import type { Replica } from "../../core/contracts/consensus.ts";
-import type { Logger } from "../../core/contracts/logger.ts";
-import type { Summary } from "../../core/contracts/metrics.ts";
-import type { Storage } from "../../core/contracts/storage.ts";
-import type { Zxid } from "../../core/wire/zxid.ts";
-import { slicesOf } from "./batches.ts";
+import type { Clock } from "../contracts/clock.ts";
+import type { Replica, SliceSource } from "../contracts/consensus.ts";
+import type { Logger } from "../contracts/logger.ts";
+import type { Metrics, Summary } from "../contracts/metrics.ts";
+import type { SnapshotSlice, Storage } from "../contracts/storage.ts";
+import type { Zxid } from "../wire/zxid.ts";
 
 /** What checkpoints need. */
 export interface CheckpointParts {
   readonly storage: Storage;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly snapshotTime: Summary;
+  readonly metrics: Metrics;
+  /** Told when one could not be written; no further one should begin then. */
+  readonly failed: (error: unknown) => void;
+}
+
+/** Settings of checkpoints. */
+export interface CheckpointOptions {
   /** Transactions between two checkpoints. */
   readonly snapCount: number;
-  readonly failed: (error: unknown) => void;
+  /** Whether the log back to the former one stays, for learners that lag. */
+  readonly keepsFormer: boolean;
 }
 
 /**
@@ -24,12 +30,16 @@ export interface CheckpointParts {
  */
 export class Checkpoints {
   readonly #parts: CheckpointParts;
+  readonly #options: CheckpointOptions;
+  readonly #time: Summary;
   #since = 0;
   #formerZxid: Zxid = 0;
   #running: Promise<void> | undefined;
 
-  constructor(parts: CheckpointParts) {
+  constructor(parts: CheckpointParts, options: CheckpointOptions) {
     this.#parts = parts;
+    this.#options = options;
+    this.#time = parts.metrics.summary("snapshottime", "Time to write a checkpoint, ms");
   }
 
   /** So many transactions were applied. */
@@ -39,8 +49,8 @@ export class Checkpoints {
 
   /** Begins one if it is time for it. The tree must hold only what is committed. */
   beginIfDue(replica: Replica): void {
-    const { storage, snapCount } = this.#parts;
-    if (this.#since < snapCount || this.#running !== undefined) return;
+    const { storage } = this.#parts;
+    if (this.#since < this.#options.snapCount || this.#running !== undefined) return;
     if (storage.lastZxid < replica.lastApplied) return;
     this.#since = 0;
     this.#running = this.#write(replica)
@@ -56,20 +66,31 @@ export class Checkpoints {
   }
 
   async #write(replica: Replica): Promise<void> {
-    const { storage, clock, logger, snapshotTime } = this.#parts;
+    const { storage, clock, logger } = this.#parts;
     const began = clock.now();
     // What has changed is asked for in any case, so that it is not gathered for ever.
     const changed = replica.changes(false);
     const isWhole = storage.traits.wholeCheckpoints === true;
     const source = isWhole ? replica.changes(true) : changed;
     const { zxid } = source;
+    // Clients have their turn between two slices, also where storing takes no time.
     const pause = (): Promise<void> => new Promise((resolve) => clock.defer(resolve));
     await storage.checkpoint({ zxid, slices: slicesOf(source, pause) });
-    // What lies between this one and the former is kept for learners that lag.
-    await storage.trim(this.#formerZxid);
+    await storage.trim(this.#options.keepsFormer ? this.#formerZxid : zxid);
     this.#formerZxid = zxid;
     const tookMs = clock.now() - began;
-    snapshotTime.observe(tookMs);
+    this.#time.observe(tookMs);
     logger.info("checkpoint written", { zxid, tookMs: Math.round(tookMs) });
+  }
+}
+
+/** The slices of a source; its nodes may change meanwhile, and are then newer than its zxid. */
+export async function* slicesOf(
+  source: SliceSource,
+  pause?: () => Promise<void>,
+): AsyncGenerator<SnapshotSlice> {
+  for (let slice = source.next(); slice !== undefined; slice = source.next()) {
+    yield slice;
+    await pause?.();
   }
 }
