@@ -1,4 +1,4 @@
-import { allowedBy, type GhostWatches, isFromGhost, same } from "./allowed.ts";
+import { allowedBy, extraBy, type GhostWatches, same } from "./allowed.ts";
 import type { Op } from "./program.ts";
 import { type Entry, entryText, type Transcript } from "./transcript.ts";
 
@@ -48,8 +48,9 @@ class Pairing {
       const [first, second] = [a[left], b[right]];
       if (first?.kind === "connected") this.#ghosts.clear(); // Watches die with a connection.
       if (same(first, second) || this.#isAllowed(first, second)) continue;
-      if (!isFromGhost(first, this.#ghosts)) return { left, right };
-      this.#count("exists-needs-read-event");
+      const extra = extraBy(first, this.#ghosts);
+      if (extra === undefined) return { left, right };
+      this.#count(extra.name);
       right--; // Apache alone sent it: the other server's entry is compared with the next one.
     }
     return undefined;
