@@ -37,23 +37,24 @@ export function checkHistory(
 
 /**
  * The calls on one znode: single writes, and those reads that directly follow an acknowledged write
- * of their session. Such a read is linearizable between the call of that write and its own return;
- * others may be old.
+ * or sync of their session. Such a read is linearizable between the call of that write or sync and
+ * its own return; others may be old.
  */
 export function registerCalls(calls: readonly Call[], path: string): RegisterCall[] {
   const found: RegisterCall[] = [];
-  const writeBegan = new Map<number, number>();
+  const barrierBegan = new Map<number, number>();
   for (const call of calls) {
     const { client, operation, outcome, calledAt, returnedAt } = call;
     if (operation.kind === "get" && operation.path === path) {
-      const beganAt = writeBegan.get(client);
+      const beganAt = barrierBegan.get(client);
       const result = readOutcome(call);
       if (beganAt === undefined || result === undefined) continue;
       found.push({ operation: { kind: "read" }, outcome: result, calledAt: beganAt, returnedAt });
     }
     const isWrite = operation.kind === "set" || operation.kind === "create";
-    if (isWrite && outcome.kind === "done") writeBegan.set(client, calledAt);
-    else writeBegan.delete(client);
+    const isBarrier = isWrite || operation.kind === "sync";
+    if (isBarrier && outcome.kind === "done") barrierBegan.set(client, calledAt);
+    else barrierBegan.delete(client);
     const isHere = (isWrite || operation.kind === "delete") && operation.path === path;
     if (!isHere) continue;
     found.push({ operation, outcome: writeOutcome(call), calledAt, returnedAt });

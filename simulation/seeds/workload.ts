@@ -10,6 +10,7 @@ const COMING: readonly string[] = ["/x0", "/x1"];
 /** Znodes that change together. */
 const TOGETHER: readonly string[] = ["/m0", "/m1", "/m2"];
 const FOLDERS = ["/seq", "/eph"];
+const SYNC: Operation = { kind: "sync", path: "/" };
 /** Written once more when the faults are over. */
 export const LAST = "/last";
 
@@ -88,8 +89,9 @@ export class Workload {
   #perform(visitor: Visitor, random: Random): Promise<unknown> {
     const dice = random.below(100);
     if (dice < 8) {
-      // Directly behind the write of its session, a read shows all that was acknowledged before.
-      void visitor.perform(this.#set(random.pick(TOGETHER)));
+      // Directly behind a write or sync of its session, a read shows all that was acknowledged.
+      const isSync = random.chance(0.5);
+      void visitor.perform(isSync ? SYNC : this.#set(random.pick(TOGETHER)));
       return visitor.perform({ kind: "get", path: random.pick(REGISTERS) });
     }
     if (dice < 30) {
@@ -100,7 +102,7 @@ export class Workload {
       const path = random.pick(FOLDERS);
       return visitor.perform({ kind: "children", path }, random.chance(0.5));
     }
-    return visitor.perform(dice < 44 ? { kind: "sync", path: "/" } : this.#write(random));
+    return visitor.perform(dice < 44 ? SYNC : this.#write(random));
   }
 
   #write(random: Random): Operation {

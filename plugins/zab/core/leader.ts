@@ -186,7 +186,8 @@ export class Leader implements Role {
         for (const { id: session, timeoutMs } of packet.touched ?? []) {
           broadcast.sessions.touch(session, timeoutMs, nowMs);
         }
-        return;
+        link.ponged();
+        return broadcast.commit();
       case "revalidate": {
         const { session, timeoutMs } = packet;
         const alive = broadcast.sessions.revalidate(session, timeoutMs, id, nowMs);

@@ -17,6 +17,15 @@ const BATCH_BYTES_MAX = 1024 * 1024;
 const SLAB_BYTES = 256 * 1024;
 const NOTHING = new Uint8Array(0);
 
+/** A sync that waits. */
+interface Sync {
+  /** What must be committed first. */
+  readonly after: Zxid;
+  /** The round of pings that a quorum must have answered. */
+  readonly round: number;
+  readonly from: LinkId;
+}
+
 /** What the leader hands to its last phase. */
 export interface BroadcastParts {
   readonly epoch: number;
@@ -42,8 +51,12 @@ export class LeaderBroadcast {
   /** Last zxid given to a request, whether proposed yet or not. */
   #prepared: Zxid;
   #committed: Zxid;
-  /** Asked for and not answered, in order: what must be committed first, and who asked. */
-  #syncs: { readonly after: Zxid; readonly from: LinkId }[] = [];
+  /** Asked for and not answered, in order. */
+  #syncs: Sync[] = [];
+  /** Rounds of pings so far: one for each turn in which somebody asked for a sync. */
+  #round = 0;
+  /** Newest round that a quorum is known to have answered. */
+  #roundAnswered = 0;
   #isExhausted = false;
 
   constructor(peer: Peer, parts: BroadcastParts) {
@@ -96,9 +109,17 @@ export class LeaderBroadcast {
     if (this.#out.length - this.#batchStart >= BATCH_BYTES_MAX) this.#propose();
   }
 
-  /** Answered once all that this leader has proposed by now is committed (PP 5.3). */
+  /**
+   * Answered once all that this leader has proposed by now is committed (PP 5.3), and a quorum has
+   * shown that it still followed after that: else another leader might have committed more.
+   */
   sync(from: LinkId): void {
-    this.#syncs.push({ after: this.#prepared, from });
+    this.#syncs.push({ after: this.#prepared, round: this.#round + 1, from });
+  }
+
+  /** The round of pings now under way. */
+  get round(): number {
+    return this.#round;
   }
 
   /** Closes the sessions that were not heard of for their time-out. */
@@ -112,6 +133,7 @@ export class LeaderBroadcast {
   /** Proposes what was prepared, commits what may be, and answers syncs. */
   flush(): void {
     this.#propose();
+    this.#askForSyncs();
     this.commit();
   }
 
@@ -122,11 +144,21 @@ export class LeaderBroadcast {
   commit(): void {
     const through = this.#quorumHas();
     while (this.#committed < through) {
-      this.#answerSyncs();
+      this.#answerSyncs(through);
       const next = this.#syncs[0]?.after ?? through;
       this.#commitTo(Math.min(next, through));
     }
-    this.#answerSyncs();
+    this.#answerSyncs(through);
+  }
+
+  /** Pings at once for syncs of this turn. */
+  #askForSyncs(): void {
+    const newest = this.#syncs.at(-1);
+    if (newest === undefined || newest.round === this.#round) return;
+    this.#round = newest.round;
+    for (const link of this.#parts.links.values()) {
+      if (link.isVoting && link.stage === "serving") link.ping(this.proposed, this.#round);
+    }
   }
 
   #commitTo(through: Zxid): void {
@@ -192,17 +224,33 @@ export class LeaderBroadcast {
     return Math.min(best, peer.log.last);
   }
 
-  #answerSyncs(): void {
+  /** @param through a quorum has this on disk. */
+  #answerSyncs(through: Zxid): void {
     let local = 0;
     let count = 0;
-    for (const { after, from } of this.#syncs) {
+    for (const { after, round, from } of this.#syncs) {
       if (after > this.#committed && after > this.#start) break;
+      // Whoever has what was proposed after the sync has followed after it, as if it was pinged.
+      if (through <= after && !this.#isAnswered(round)) break;
       count += 1;
       if (from === LOCAL) local += 1;
       else this.#parts.links.get(from)?.send({ kind: "sync" });
     }
     if (count > 0) this.#syncs = this.#syncs.slice(count);
     if (local > 0) this.#peer.emit({ kind: "synced", count: local });
+  }
+
+  /** Whether a quorum followed this leader after the round began. */
+  #isAnswered(round: number): boolean {
+    if (round <= this.#roundAnswered) return true;
+    const peer = this.#peer;
+    const sids = new Set([peer.sid]);
+    for (const link of this.#parts.links.values()) {
+      if (link.isVoting && link.answered >= round) sids.add(link.sid);
+    }
+    if (!peer.hasQuorum((sid) => sids.has(sid))) return false;
+    this.#roundAnswered = round;
+    return true;
   }
 }
 

@@ -109,7 +109,7 @@ export class LeaderLearners {
       if (complaint !== undefined) this.#close(link, complaint);
       // Also while it waits for others, so that it does not think that the leader is gone.
       else if (link.stage === "serving" || link.stage === "synced") {
-        link.send({ kind: "ping", zxid, touched: undefined });
+        link.ping(zxid, this.#broadcast?.round ?? 0);
       }
     }
   }

@@ -28,6 +28,10 @@ export class LearnerLink {
   readonly openedMs: number;
   /** An older link of the same server, while it is not clear which of the two is it. */
   rival: LearnerLink | undefined;
+  /** Newest round of pings that it has answered; see {@link ping}. */
+  answered = 0;
+  /** Rounds of the pings that it has not answered yet, oldest first. */
+  readonly #pings: number[] = [];
   /** A proposal that it has been sent, and when that was seen to be unacknowledged. */
   #mark: { readonly zxid: Zxid; readonly atMs: number } = { zxid: 0, atMs: 0 };
   #exempt: Zxid = 0;
@@ -59,6 +63,20 @@ export class LearnerLink {
 
   send(packet: QuorumPacket): void {
     this.#peer.emit({ kind: "send", link: this.id, packet });
+  }
+
+  /**
+   * Whoever is served answers each PING, in their order; before UPTODATE nobody answers any. The
+   * round says nothing to the learner: it tells the leader what it had asked for when it was sent.
+   */
+  ping(zxid: Zxid, round: number): void {
+    if (this.stage === "serving") this.#pings.push(round);
+    this.send({ kind: "ping", zxid, touched: undefined });
+  }
+
+  /** It has answered a PING. */
+  ponged(): void {
+    this.answered = this.#pings.shift() ?? this.answered;
   }
 
   /** Why it is to be given up now; undefined while it does what is asked of it in time. */

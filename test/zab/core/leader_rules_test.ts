@@ -258,16 +258,35 @@ test("a sync is answered behind what was asked before it, and before what was as
   lone.step({ kind: "sync", session: ANN });
   lone.step(writeRequest(2));
   lone.step({ kind: "flush" });
-  assert.is(lone.take("synced")[0]?.count, 1);
-  assert.equal(lone.kinds(), ["proposals"]);
+  assert.equal(lone.kinds(), ["proposals", "ping"]);
   lone.step({ kind: "durable", zxid: z(4, 2) });
   lone.effects = [];
   lone.packet({ kind: "acks", first: z(4, 1), last: z(4, 2) });
   assert.equal(lone.kinds(), ["commits", "sync", "commits"]);
   assert.equal(
-    lone.effects.map(({ kind }) => kind),
-    ["deliver", "synced", "deliver"],
+    lone.effects.map((effect) => (effect.kind === "synced" ? effect.count : effect.kind)),
+    [1, "deliver", 1, "deliver"],
   );
+});
+
+test("a sync is answered only after a quorum was heard of that still follows", () => {
+  const lone = new LoneCore();
+  lone.reign();
+  lone.pass(TICK_MS / 2);
+  assert.equal(lone.kinds(), ["ping"]);
+  lone.packet(request(OPCODES.sync));
+  lone.step({ kind: "flush" });
+  lone.step({ kind: "sync", session: ANN });
+  lone.step({ kind: "flush" });
+  assert.equal(lone.kinds(), ["ping", "ping"]);
+  const pong = (): void => lone.packet({ kind: "ping", zxid: 0, touched: [] });
+  pong(); // This one was asked for before the syncs.
+  assert.equal(lone.kinds(), []);
+  pong();
+  assert.equal(lone.kinds(), ["sync"]);
+  assert.equal(lone.take("synced"), []);
+  pong();
+  assert.is(lone.take("synced")[0]?.count, 1);
 });
 
 test("a leader whose counter is used up steps down, and the last zxid is never used (1277)", () => {
