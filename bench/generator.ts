@@ -20,8 +20,10 @@ export interface Measurement {
 }
 
 export interface Target {
-  readonly port: number;
-  readonly pid: number;
+  /** One for each server; connections go round them. */
+  readonly ports: readonly number[];
+  /** Whose CPU time is read, together. */
+  readonly pids: readonly number[];
   /** A constant-answer server: contents of answers are compared, but not held against it. */
   readonly isConstant: boolean;
 }
@@ -49,10 +51,17 @@ export class Generator {
   /** Fails when one answer is wrong, missing or out of order. `words` start with the mode. */
   async measure(target: Target, words: readonly string[]): Promise<Measurement> {
     const fixed = target.isConstant ? ["--fixed"] : [];
-    const where = ["--port", String(target.port), "--server-pid", String(target.pid)];
+    const where = ["--port", target.ports.join(","), "--server-pid", target.pids.join(",")];
     const { stdout } = await run(this.#load, [...words, ...where, ...fixed]);
     const empty = { perSecond: 0, serverCpuSeconds: 0, generatorCpuSeconds: 0, p999Us: 0 };
     return { ...empty, ...JSON.parse(stdout) } as Measurement;
+  }
+
+  /** Kills the leader of an ensemble and returns how long no write got through the others, ms. */
+  async failoverMs(leaderPid: number, survivors: readonly number[]): Promise<number> {
+    const words = ["failover", "--kill", String(leaderPid), "--port", survivors.join(",")];
+    const { stdout } = await run(this.#load, words);
+    return (JSON.parse(stdout) as Measurement).p50Us / 1000;
   }
 
   /**

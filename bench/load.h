@@ -9,14 +9,17 @@ enum { OP_CREATE = 1, OP_DELETE = 2, OP_GET = 4, OP_SET = 5, OP_CLOSE = -11, OP_
 enum { ERR_NODE_EXISTS = -110 };
 enum { DATA_BYTES = 100, STAT_BYTES = 68, REPLY_HEADER_BYTES = 16, EVENT_DATA_CHANGED = 3 };
 enum { ANSWER_MS_MAX = 60000 };
+enum { SERVERS_MAX = 16 };
 enum { PATH_BYTES_MAX = 96, REQUEST_BYTES_MAX = 320, FRAME_BYTES_MAX = 4096 };
 /* The znodes that getData, setData and the mix touch, shared out evenly among connections. */
 enum { ZNODE_COUNT = 1024 };
 
 struct options {
-  const char *mode;       /* get set mix create watchers first */
+  const char *mode;       /* get set mix create watchers first failover */
   const char *root;       /* the znode below which everything happens */
-  int port;
+  int ports[SERVERS_MAX]; /* connections go round them */
+  int port_count;
+  int reads;              /* mix: getData in a hundred requests, the rest are setData */
   int connections;
   int window;             /* requests outstanding on each connection */
   int watchers;           /* connections that watch one znode */
@@ -25,7 +28,9 @@ struct options {
   long count_max;         /* bound on the measured requests; 0 = none */
   long rate;              /* requests a second, evenly spread; 0 = as fast as answers come */
   long expect;            /* first: descendants that `root` must have; -1 = do not ask */
-  int server_pid;         /* whose CPU time to read; 0 = nobody's */
+  int server_pids[SERVERS_MAX]; /* whose CPU time to read, together */
+  int server_pid_count;
+  int victim;             /* failover: the process to kill */
   bool fixed;             /* a constant-answer server: wrong contents are only counted */
   bool keep;              /* create: leave the znodes in place */
 };
@@ -40,7 +45,8 @@ struct wire {
 
 __attribute__((noreturn, format(printf, 1, 2))) void fail(const char *format, ...);
 uint64_t now_ns(void);
-double server_cpu_seconds(int pid);
+/* Of all servers together. */
+double server_cpu_seconds(const struct options *options);
 double own_cpu_seconds(void);
 
 static inline int32_t get_int(const uint8_t *at) {
@@ -79,6 +85,8 @@ size_t encode_delete(uint8_t *at, int32_t xid, const char *path);
 bool wire_open(struct wire *wire, int port, int patience_ms);
 void wire_send(struct wire *wire, const uint8_t *bytes, size_t size);
 void wire_read(struct wire *wire);
+/* Sends one request and reads its answer; returns false when the connection is over or silent. */
+bool wire_ask(struct wire *wire, const uint8_t *bytes, size_t size);
 /* Reads one reply and checks its xid; returns its error code. */
 int32_t wire_reply(struct wire *wire, int32_t xid);
 void wire_close(struct wire *wire);
@@ -96,4 +104,5 @@ double histogram_us(const struct histogram *histogram, double share);
 void run_throughput(const struct options *options);
 void run_watchers(const struct options *options);
 void run_first(const struct options *options);
+void run_failover(const struct options *options);
 #endif

@@ -1,11 +1,14 @@
-/* Modes that are not about throughput: notifying many watchers, and the first answer of a start. */
+/* Modes that are not about throughput: notifying many watchers, the first answer of a start, and
+ * the first write after the leader of an ensemble was killed. */
 #include "load.h"
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 /* How long the reader of notifications sleeps between looks, which bounds the error. It sleeps so
  * that the server need not wake a process for each event: real watchers live elsewhere. */
@@ -13,6 +16,10 @@ static const struct timespec LOOK_PAUSE = {.tv_nsec = 100000};
 static const struct timespec KNOCK_PAUSE = {.tv_nsec = 2000000};
 /* Apache 3.8.0 never answers some connections that arrive while it starts. */
 static const int KNOCK_MS_MAX = 200;
+/* Writes acknowledged before the leader is killed. */
+enum { WRITES_BEFORE = 100 };
+/* How long one of several servers is waited for while there is no leader. */
+static const int FAILOVER_KNOCK_MS_MAX = 50;
 
 static void check_event(const uint8_t *frame, ssize_t size, const char *path) {
   size_t path_bytes = strlen(path);
@@ -63,14 +70,14 @@ void run_watchers(const struct options *options) {
   struct histogram *histogram = calloc(1, sizeof *histogram);
   uint8_t request[REQUEST_BYTES_MAX];
   int epoll = epoll_create1(EPOLL_CLOEXEC);
-  if (!wire_open(&writer, options->port, ANSWER_MS_MAX)) fail("cannot connect");
+  if (!wire_open(&writer, options->ports[0], ANSWER_MS_MAX)) fail("cannot connect");
   wire_ensure(&writer, options->root);
   for (int i = 0; i < options->watchers; i++) {
-    if (!wire_open(&watchers[i], options->port, ANSWER_MS_MAX)) fail("no connection %d", i);
+    if (!wire_open(&watchers[i], options->ports[0], ANSWER_MS_MAX)) fail("no connection %d", i);
     struct epoll_event event = {.events = EPOLLIN, .data.fd = watchers[i].fd};
     epoll_ctl(epoll, EPOLL_CTL_ADD, watchers[i].fd, &event);
   }
-  double cpu_before = server_cpu_seconds(options->server_pid);
+  double cpu_before = server_cpu_seconds(options);
   wire_send(&writer, request, encode_set(request, ++writer.xid, options->root, 0));
   if (wire_reply(&writer, writer.xid) != 0) fail("setData failed");
   for (int round = 0; round < options->rounds; round++) {
@@ -82,7 +89,7 @@ void run_watchers(const struct options *options) {
     histogram_add(histogram, now_ns() - start);
     if (wire_reply(&writer, writer.xid) != 0) fail("setData failed");
   }
-  double server_cpu = server_cpu_seconds(options->server_pid) - cpu_before;
+  double server_cpu = server_cpu_seconds(options) - cpu_before;
   for (int i = 0; i < options->watchers; i++) wire_close(&watchers[i]);
   wire_close(&writer);
   printf("{\"count\":%d,\"p50Us\":%.1f,\"p99Us\":%.1f,\"serverCpuSeconds\":%.2f}\n",
@@ -94,7 +101,7 @@ void run_first(const struct options *options) {
   struct wire wire;
   uint8_t request[REQUEST_BYTES_MAX];
   uint64_t patience_end = now_ns() + (uint64_t)(options->seconds * 1e9);
-  while (!wire_open(&wire, options->port, KNOCK_MS_MAX)) {
+  while (!wire_open(&wire, options->ports[0], KNOCK_MS_MAX)) {
     if (now_ns() > patience_end) fail("no answer within %.0f s", options->seconds);
     nanosleep(&KNOCK_PAUSE, NULL);
   }
@@ -113,4 +120,36 @@ void run_first(const struct options *options) {
   }
   wire_close(&wire);
   printf("{\"answeredNs\":%llu}\n", (unsigned long long)answered);
+}
+
+static bool set_once(struct wire *wire, const char *path) {
+  uint8_t request[REQUEST_BYTES_MAX];
+  int32_t xid = ++wire->xid;
+  if (!wire_ask(wire, request, encode_set(request, xid, path, (uint64_t)xid))) return false;
+  if (get_int(wire->frame) != xid) fail("xid %d answered, %d due", get_int(wire->frame), xid);
+  return wire->frame_bytes >= REPLY_HEADER_BYTES && get_int(wire->frame + 12) == 0;
+}
+
+/* Time from the death of the leader until the answer to a write that was sent after it, through any
+ * of the servers named. Clients whose connection ends go to the next server, as libraries do. */
+void run_failover(const struct options *options) {
+  struct wire wire;
+  if (!wire_open(&wire, options->ports[0], ANSWER_MS_MAX)) fail("cannot connect");
+  wire_ensure(&wire, options->root);
+  for (int i = 0; i < WRITES_BEFORE; i++) {
+    if (!set_once(&wire, options->root)) fail("setData failed before anything was killed");
+  }
+  uint64_t killed = now_ns(), patience_end = killed + 30000000000ull;
+  if (kill(options->victim, SIGKILL) != 0) fail("no process %d", options->victim);
+  bool connected = true;
+  for (int turn = 1; !connected || !set_once(&wire, options->root); turn++) {
+    if (connected) close(wire.fd);
+    if (now_ns() > patience_end) fail("no write was acknowledged for 30 s");
+    nanosleep(&KNOCK_PAUSE, NULL);
+    int port = options->ports[turn % options->port_count];
+    connected = wire_open(&wire, port, FAILOVER_KNOCK_MS_MAX);
+  }
+  double us = (double)(now_ns() - killed) / 1e3;
+  wire_close(&wire);
+  printf("{\"count\":1,\"p50Us\":%.1f}\n", us);
 }

@@ -50,7 +50,7 @@ struct run {
   struct connection *connections;
   int epoll;
   int32_t op;            /* OP_GET for the mix, too */
-  int reads_in_ten;
+  int reads;             /* of the mix: in a hundred; -1 = not a mix */
   unsigned znodes_each;
   long budget;           /* requests that may still be sent */
   long granted;          /* of a rate: requests that were due so far */
@@ -73,11 +73,11 @@ static const char *created_path(struct connection *connection, uint32_t number) 
 }
 
 static int32_t choose(struct run *run, struct connection *connection) {
-  if (run->reads_in_ten == 0) return run->op;
+  if (run->reads < 0) return run->op;
   connection->random ^= connection->random << 13;
   connection->random ^= connection->random >> 7;
   connection->random ^= connection->random << 17;
-  return connection->random % 10 < (unsigned)run->reads_in_ten ? OP_GET : OP_SET;
+  return connection->random % 100 < (unsigned)run->reads ? OP_GET : OP_SET;
 }
 
 static void encode_next(struct run *run, struct connection *connection, uint64_t now) {
@@ -225,7 +225,7 @@ static void pace(struct run *run, uint64_t elapsed) {
 /* Runs until the time or the budget is used up and every answer is in; returns seconds measured. */
 static double drive(struct run *run, double seconds, double *server_cpu) {
   struct epoll_event events[256];
-  double cpu_before = server_cpu_seconds(run->options->server_pid);
+  double cpu_before = server_cpu_seconds(run->options);
   uint64_t start = now_ns(), end = start + (uint64_t)(seconds * 1e9), measured = 0;
   for (int i = 0; i < run->options->connections; i++) {
     run->connections[i].next = 0;
@@ -238,7 +238,7 @@ static double drive(struct run *run, double seconds, double *server_cpu) {
     bool idle = outstanding == 0 && run->options->rate == 0;
     if (measured == 0 && (now >= end || idle)) {
       measured = now - start;
-      *server_cpu = server_cpu_seconds(run->options->server_pid) - cpu_before;
+      *server_cpu = server_cpu_seconds(run->options) - cpu_before;
       run->measuring = false;
       run->budget = 0;
     }
@@ -278,7 +278,8 @@ static void prepare_znodes(struct run *run, struct connection *connection, int i
 static void open_connection(struct run *run, int index) {
   const struct options *options = run->options;
   struct connection *connection = &run->connections[index];
-  if (!wire_open(&connection->wire, options->port, ANSWER_MS_MAX)) fail("cannot connect");
+  int port = options->ports[index % options->port_count];
+  if (!wire_open(&connection->wire, port, ANSWER_MS_MAX)) fail("cannot connect");
   if (index == 0) wire_ensure(&connection->wire, options->root);
   snprintf(connection->create_path, PATH_BYTES_MAX, "%s/c%03d", options->root, index);
   wire_ensure(&connection->wire, connection->create_path);
@@ -308,7 +309,7 @@ void run_throughput(const struct options *options) {
   run->epoll = epoll_create1(EPOLL_CLOEXEC);
   run->op = strcmp(options->mode, "create") == 0 ? OP_CREATE
             : strcmp(options->mode, "set") == 0 ? OP_SET : OP_GET;
-  run->reads_in_ten = strcmp(options->mode, "mix") == 0 ? 9 : 0;
+  run->reads = strcmp(options->mode, "mix") == 0 ? options->reads : -1;
   run->znodes_each = (unsigned)(ZNODE_COUNT / options->connections);
   for (int i = 0; i < options->connections; i++) open_connection(run, i);
 

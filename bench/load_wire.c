@@ -31,8 +31,7 @@ uint64_t now_ns(void) {
 }
 
 /* User and system time of all threads, living and dead: fields 14 and 15 of proc(5) stat. */
-double server_cpu_seconds(int pid) {
-  if (pid == 0) return 0;
+static double cpu_seconds_of(int pid) {
   char name[64], text[1024];
   snprintf(name, sizeof name, "/proc/%d/stat", pid);
   FILE *file = fopen(name, "r");
@@ -45,6 +44,14 @@ double server_cpu_seconds(int pid) {
   const char *format = ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu";
   if (fields == NULL || sscanf(fields, format, &user, &kernel) != 2) fail("cannot read %s", name);
   return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
+}
+
+double server_cpu_seconds(const struct options *options) {
+  double sum = 0;
+  for (int i = 0; i < options->server_pid_count; i++) {
+    sum += cpu_seconds_of(options->server_pids[i]);
+  }
+  return sum;
 }
 
 double own_cpu_seconds(void) {
@@ -150,22 +157,35 @@ refused:
   return false;
 }
 
-void wire_send(struct wire *wire, const uint8_t *bytes, size_t size) {
+static bool send_whole(struct wire *wire, const uint8_t *bytes, size_t size) {
   while (size > 0) {
     ssize_t sent = send(wire->fd, bytes, size, MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
-    if (sent <= 0) fail("send: %s", strerror(errno));
+    if (sent <= 0) return false;
     bytes += sent;
     size -= (size_t)sent;
   }
+  return true;
+}
+
+static bool read_frame(struct wire *wire) {
+  uint8_t length[4];
+  if (!receive(wire->fd, length, 4)) return false;
+  wire->frame_bytes = (size_t)get_int(length);
+  if (wire->frame_bytes > FRAME_BYTES_MAX) fail("a frame of %zu bytes", wire->frame_bytes);
+  return receive(wire->fd, wire->frame, wire->frame_bytes);
+}
+
+void wire_send(struct wire *wire, const uint8_t *bytes, size_t size) {
+  if (!send_whole(wire, bytes, size)) fail("send: %s", strerror(errno));
 }
 
 void wire_read(struct wire *wire) {
-  uint8_t length[4];
-  if (!receive(wire->fd, length, 4)) fail("the server closed a connection or fell silent");
-  wire->frame_bytes = (size_t)get_int(length);
-  if (wire->frame_bytes > FRAME_BYTES_MAX) fail("a frame of %zu bytes", wire->frame_bytes);
-  if (!receive(wire->fd, wire->frame, wire->frame_bytes)) fail("a frame was cut short");
+  if (!read_frame(wire)) fail("the server closed a connection or fell silent");
+}
+
+bool wire_ask(struct wire *wire, const uint8_t *bytes, size_t size) {
+  return send_whole(wire, bytes, size) && read_frame(wire);
 }
 
 int32_t wire_reply(struct wire *wire, int32_t xid) {

@@ -2,28 +2,25 @@
  * `npm run bench`: Zookit and Apache ZooKeeper measured in turn, in one run, with every answer
  * checked. See `docs/benchmarks.md`.
  */
-import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { buildZookit } from "./build.ts";
+import { benchEnsembles } from "./ensemble_bench.ts";
 import { measureFill } from "./fill.ts";
-import { Generator, type Measurement } from "./generator.ts";
-import { compare, formatTable, type Row } from "./report.ts";
+import type { Generator, Measurement } from "./generator.ts";
+import { compare, formatTable, type Row, roofRefusal } from "./report.ts";
 import {
-  APACHE,
-  isApacheInstalled,
-  killAll,
   type Product,
   type RunningServer,
   startAndAwait,
   startGeneratorRoof,
   startRuntimeRoof,
-  zookit,
 } from "./servers.ts";
+import { readNames, readNumber, setUp } from "./set_up.ts";
 import { FILL, WORKLOADS, type Workload } from "./workloads.ts";
 
-const USAGE = `npm run bench -- [options]
+const USAGE = `npm run bench -- [options]; for ensembles: npm run bench ensemble -- --help
   --workloads a,b   of: ${[...WORKLOADS.map((each) => each.name), FILL].join(" ")}
   --servers a,b     of: apache zookit (default: both)
   --rounds n        rounds per workload and server (default 5)
@@ -34,10 +31,7 @@ const USAGE = `npm run bench -- [options]
   --json file       also write the rows to a file
   --quick           short rounds and no real warm-up: to see that it works, not to quote`;
 
-/** How far the generator must be able to pass a figure for it to be printed. */
-const ROOF_RATIO_MIN = 1.5;
 const WARM_UP_SECONDS = 32;
-const TMPFS_MAGIC = 0x01021994;
 
 interface Options {
   readonly workloads: readonly string[];
@@ -70,12 +64,8 @@ function readOptions(): Options {
   }
   const runtime = values.runtime?.split(" ") ?? [process.execPath];
   const known = [...WORKLOADS.map((each) => each.name), FILL];
-  const workloads = values.workloads?.split(",") ?? known;
-  const servers = values.servers?.split(",") ?? ["apache", "zookit"];
-  const strange = workloads.find((name) => !known.includes(name));
-  if (strange !== undefined) throw new Error(`no workload ${strange}\n${USAGE}`);
-  const stranger = servers.find((name) => name !== "apache" && name !== "zookit");
-  if (stranger !== undefined) throw new Error(`no server ${stranger}\n${USAGE}`);
+  const workloads = readNames("workload", values.workloads, known);
+  const servers = readNames("server", values.servers, ["apache", "zookit"]);
   return {
     workloads,
     servers,
@@ -89,25 +79,12 @@ function readOptions(): Options {
   };
 }
 
-function readNumber(name: string, text: string | undefined, byDefault: number): number {
-  const value = Number(text ?? byDefault);
-  if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} takes a whole number`);
-  return value;
-}
-
 /** Runs what the servers will be asked to do, so that their compilers have seen it. */
 async function warmUp(generator: Generator, server: RunningServer, seconds: number): Promise<void> {
   const phases = ["mix-pipelined", "create-pipelined", "get-unpipelined", "set-unpipelined"];
   for (const { words } of WORKLOADS.filter(({ name }) => phases.includes(name))) {
     await generator.measure(server, [...words, "--seconds", String(seconds / phases.length)]);
   }
-}
-
-function roofRefusal(reached: number, figures: readonly number[]): string | undefined {
-  const highest = Math.max(...figures);
-  if (reached >= ROOF_RATIO_MIN * highest) return undefined;
-  const [roof, figure] = [reached, highest].map((value) => Math.round(value));
-  return `refused: the generator reaches only ${roof}/s, ${ROOF_RATIO_MIN} times ${figure} is due`;
 }
 
 interface Bench {
@@ -181,33 +158,9 @@ async function measureServing(
   }
 }
 
-/** In the order in which they take turns. */
-async function prepareProducts(options: Options): Promise<Product[]> {
-  const products: Product[] = [];
-  if (options.servers.includes("apache")) {
-    if (!isApacheInstalled()) throw new Error("Debian's package zookeeper is not installed");
-    products.push(APACHE);
-  }
-  if (options.servers.includes("zookit")) {
-    products.push(zookit(options.runtime, await buildZookit()));
-  }
-  return products;
-}
-
 async function main(): Promise<void> {
   const options = readOptions();
-  mkdirSync(options.directory, { recursive: true });
-  if (statfsSync(options.directory).type === TMPFS_MAGIC) {
-    throw new Error(`${options.directory} is in memory, where fsync means nothing: --directory`);
-  }
-  const directory = mkdtempSync(join(options.directory, "zookit-bench-"));
-  process.once("exit", () => {
-    killAll();
-    rmSync(directory, { recursive: true, force: true });
-  });
-  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130));
-  const generator = await Generator.build(directory);
-  const products = await prepareProducts(options);
+  const { directory, generator, products } = await setUp(options);
   const rows = await measureServing(generator, products, { ...options, directory });
   if (options.workloads.includes(FILL)) {
     console.error(`measuring: ${FILL}, ${options.znodes} znodes`);
@@ -224,4 +177,5 @@ async function main(): Promise<void> {
   if (rows.some(({ refusal }) => refusal !== undefined)) process.exitCode = 1;
 }
 
-await main();
+if (process.argv[2] === "ensemble") await benchEnsembles(process.argv.slice(3));
+else await main();

@@ -1,5 +1,8 @@
 /** Turns measurements into rows, and rows into a table. */
 
+/** How far the generator must be able to pass a figure for it to be printed. */
+const ROOF_RATIO_MIN = 1.5;
+
 /** One line of the report. Values are medians over the rounds; ratios were taken pair by pair. */
 export interface Row {
   readonly workload: string;
@@ -9,6 +12,8 @@ export interface Row {
   /** Zookit by Apache: median, lowest and highest. */
   readonly ratio?: readonly [median: number, lowest: number, highest: number];
   readonly goal?: number;
+  /** What Zookit's own figure shall not pass. */
+  readonly limit?: number;
   readonly isGoalMet?: boolean;
   /** The same figure of the constant-answer server on the runtime under test. */
   readonly runtimeRoof?: number;
@@ -25,13 +30,26 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? upper)) / 2;
 }
 
+/** Why figures are not to be printed; undefined when a roof is far enough above all of them. */
+export function roofRefusal(reached: number, figures: readonly number[]): string | undefined {
+  const highest = Math.max(...figures);
+  if (reached >= ROOF_RATIO_MIN * highest) return undefined;
+  const [roof, figure] = [reached, highest].map((value) => Math.round(value));
+  return `refused: the generator reaches only ${roof}/s, ${ROOF_RATIO_MIN} times ${figure} is due`;
+}
+
+/** What a row is about; a goal is a ratio, a limit a figure. */
+export interface About {
+  readonly workload: string;
+  readonly figure: string;
+  readonly better: "higher" | "lower";
+  readonly goal?: number;
+  readonly limit?: number;
+}
+
 /** Joins the rounds of both servers; either list may be empty when that server was left out. */
-export function compare(
-  about: { workload: string; figure: string; better: "higher" | "lower"; goal?: number },
-  apache: readonly number[],
-  zookit: readonly number[],
-): Row {
-  const { workload, figure, better, goal } = about;
+export function compare(about: About, apache: readonly number[], zookit: readonly number[]): Row {
+  const { workload, figure, better, goal, limit } = about;
   const ratios = zookit.slice(0, apache.length).map((value, index) => value / apache[index]!);
   const ratio = median(ratios);
   const isMet = better === "higher" ? ratio >= (goal ?? 0) : ratio <= (goal ?? Infinity);
@@ -43,6 +61,7 @@ export function compare(
     ...(ratios.length > 0 && { ratio: [ratio, Math.min(...ratios), Math.max(...ratios)] }),
     ...(goal !== undefined && { goal }),
     ...(goal !== undefined && ratios.length > 0 && { isGoalMet: isMet }),
+    ...(limit !== undefined && { limit, isGoalMet: median(zookit) <= limit }),
   };
 }
 
@@ -55,7 +74,7 @@ export function formatTable(rows: readonly Row[]): string {
     row.refusal ?? formatNumber(row.apache),
     formatNumber(row.zookit),
     formatRatio(row),
-    row.goal === undefined ? "" : `${row.goal}${formatVerdict(row)}`,
+    formatGoal(row),
     formatNumber(row.runtimeRoof),
     formatNumber(row.generatorRoof),
   ]);
@@ -72,8 +91,10 @@ export function formatTable(rows: readonly Row[]): string {
     .join("\n");
 }
 
-function formatVerdict(row: Row): string {
-  return row.isGoalMet === undefined ? "" : row.isGoalMet ? " met" : " missed";
+function formatGoal({ goal, limit, isGoalMet }: Row): string {
+  const verdict = isGoalMet === undefined ? "" : isGoalMet ? " met" : " missed";
+  if (limit !== undefined) return `at most ${limit}${verdict}`;
+  return goal === undefined ? "" : `${goal}${verdict}`;
 }
 
 function formatRatio(row: Row): string {

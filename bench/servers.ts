@@ -1,7 +1,7 @@
 /** Starts and stops the servers that are compared, each a process of its own. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -64,19 +64,31 @@ export class RunningServer implements Target {
     return this.#child.pid ?? 0;
   }
 
+  get ports(): readonly number[] {
+    return [this.port];
+  }
+
+  get pids(): readonly number[] {
+    return [this.pid];
+  }
+
   /** Resident memory of the process, from `/proc`. */
   residentBytes(): number {
     const status = readFileSync(`/proc/${this.pid}/status`, "utf8");
     return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1024;
   }
 
+  /** Resolves once the process is over, whoever ends it. */
+  async exited(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    await once(this.#child, "exit");
+  }
+
   /** Asks politely, then after a minute does not. */
   async stop(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const exited = once(this.#child, "exit");
     this.#child.kill("SIGTERM");
     const impatience = setTimeout(() => this.#child.kill("SIGKILL"), STOP_MS_MAX);
-    await exited;
+    await this.exited();
     clearTimeout(impatience);
   }
 }
@@ -92,9 +104,17 @@ export async function startProduct(
   directory: string,
   settings: readonly string[] = [],
 ): Promise<RunningServer> {
-  const home = join(directory, product.name);
+  const [port = 0] = await freePorts(1);
+  return startAt(product, join(directory, product.name), { port, settings });
+}
+
+/** As {@link startProduct}, in a folder and on a port of the caller's choice. */
+export function startAt(
+  product: Product,
+  home: string,
+  { port, settings }: { readonly port: number; readonly settings: readonly string[] },
+): RunningServer {
   mkdirSync(join(home, "data"), { recursive: true });
-  const port = await freePort();
   const configuration = join(home, "zoo.cfg");
   const lines = [
     "tickTime=2000",
@@ -109,6 +129,7 @@ export async function startProduct(
   const log = openSync(join(home, "server.log"), "a");
   const [program = "", ...words] = product.command(configuration);
   const child = spawn(program, words, { cwd: home, stdio: ["ignore", log, log] });
+  closeSync(log);
   return new RunningServer(child, { name: product.name, port, isConstant: false });
 }
 
@@ -151,11 +172,11 @@ async function startConstant(name: string, command: readonly string[]): Promise<
   return new RunningServer(child, { name, port, isConstant: true });
 }
 
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, "close");
-  return port;
+/** Ports that were free a moment ago, all different. */
+export async function freePorts(count: number): Promise<number[]> {
+  const probes = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
+  await Promise.all(probes.map((probe) => once(probe, "listening")));
+  const ports = probes.map((probe) => (probe.address() as AddressInfo).port);
+  await Promise.all(probes.map((probe) => once(probe.close(), "close")));
+  return ports;
 }

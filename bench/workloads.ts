@@ -90,6 +90,35 @@ export const WORKLOADS: readonly Workload[] = [
   },
 ];
 
+const SPREAD = ["--connections", "15", "--window", "64"];
+
+function spread(mode: string, goal: number): Workload {
+  return {
+    name: mode,
+    about: "15 connections over all servers, 64 requests outstanding on each",
+    words: [mode, ...SPREAD],
+    isThroughput: true,
+    figures: [perSecond(goal), perCpuSecond(), latency("p50"), latency("p99")],
+  };
+}
+
+/** Against ensembles; 100 bytes, the mix as above. */
+export const ENSEMBLE_WORKLOADS: readonly Workload[] = [
+  spread("set", 4),
+  spread("get", 6),
+  spread("mix", 5),
+  ...(["follower", "leader"] as const).map((role) => ({
+    ...alone("set"),
+    name: `lone-${role}`,
+    about: `one connection to a ${role}, one setData outstanding`,
+  })),
+];
+
+/** Words for a mix of so many getData in a hundred requests, the rest setData. */
+export function ratioWords(readPercent: number): readonly string[] {
+  return ["mix", ...SPREAD, "--reads", String(readPercent)];
+}
+
 /** The name of the workload that loads many znodes and restarts; see `fill.ts`. */
 export const FILL = "fill";
 export const FILL_GOALS = { memory: 0.45, restart: 0.4 };
