@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { connect as connectTcp, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Wiretap } from "../wiretap.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
 const COMMAND = join(ROOT, "bin/zookit.js");
@@ -25,6 +26,13 @@ export interface Plan {
   readonly role?: "observer";
 }
 
+/** Where a member listens on loopback. */
+interface Ports {
+  readonly client: number;
+  readonly quorum: number;
+  readonly election: number;
+}
+
 /** What a member says of its tree. */
 interface State {
   readonly zxid: string | undefined;
@@ -40,21 +48,39 @@ export type Mode = "leader" | "follower" | "observer";
 export class Members {
   readonly #folder = mkdtempSync(join(FOLDER, "zookit-ensemble-"));
   readonly #plans: readonly Plan[];
-  readonly #ports: readonly { client: number; quorum: number; election: number }[];
+  readonly #ports: readonly Ports[];
+  readonly #tap: Wiretap | undefined;
   readonly #children = new Map<number, ChildProcess>();
   readonly #logs = new Map<number, string>();
 
-  private constructor(plans: readonly Plan[], ports: readonly number[]) {
+  private constructor(plans: readonly Plan[], ports: readonly Ports[], tap: Wiretap | undefined) {
     this.#plans = plans;
-    this.#ports = plans.map((_, i) => {
-      const [client = 0, quorum = 0, election = 0] = ports.slice(i * 3, i * 3 + 3);
-      return { client, quorum, election };
-    });
+    this.#ports = ports;
+    this.#tap = tap;
   }
 
-  /** Members 1, 2 and so on, in the order of the plans; none is started. */
-  static async plan(plans: readonly Plan[]): Promise<Members> {
-    return new Members(plans, await freePorts(plans.length * 3));
+  /**
+   * Members 1, 2 and so on, in the order of the plans; none is started.
+   *
+   * @param isTapped whether they reach one another through {@link tap}.
+   */
+  static async plan(
+    plans: readonly Plan[],
+    { isTapped = false }: { readonly isTapped?: boolean } = {},
+  ): Promise<Members> {
+    const free = await freePorts(plans.length * 3);
+    const ports = plans.map((_, i) => {
+      const [client = 0, quorum = 0, election = 0] = free.slice(i * 3, i * 3 + 3);
+      return { client, quorum, election };
+    });
+    const byId = new Map(ports.map((one, i) => [i + 1, one]));
+    return new Members(plans, ports, isTapped ? await Wiretap.open(byId) : undefined);
+  }
+
+  /** Shows what members say to one another. @throws Error when they were not planned so. */
+  get tap(): Wiretap {
+    if (this.#tap === undefined) throw new Error("these members are not tapped");
+    return this.#tap;
   }
 
   get ids(): readonly number[] {
@@ -152,6 +178,7 @@ export class Members {
   /** Ends all processes and removes their files. */
   async discard(): Promise<void> {
     await Promise.all(this.ids.map((id) => this.signal(id, "SIGKILL")));
+    await this.#tap?.close();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
@@ -178,7 +205,9 @@ export class Members {
 
   #configOf(id: number, dir: string): string {
     const servers = this.#plans.map(({ role = "participant" }, i) => {
-      const { quorum, election } = this.#ports[i] as { quorum: number; election: number };
+      const isSeenThroughTap = this.#tap !== undefined && i + 1 !== id;
+      const own = this.#ports[i] as Ports;
+      const { quorum, election } = isSeenThroughTap ? this.tap.ports(id, i + 1) : own;
       return `server.${i + 1}=127.0.0.1:${quorum}:${election}:${role}`;
     });
     return [
