@@ -52,6 +52,9 @@ export interface PeerPorts {
 /** Packets that are kept; older ones are forgotten. */
 const PACKETS_MAX = 100_000;
 const PART_BYTES_MAX = 16 << 20;
+/** How long a leader may take until it listens, as `DIALS_MAX * DIAL_PAUSE_MS`. */
+const DIALS_MAX = 20;
+const DIAL_PAUSE_MS = 50;
 /** What Apache's servers and ours write behind the tree of a SNAP. */
 const SNAPSHOT_END = Buffer.from("\0\0\0\x01/\0\0\0\x0aBenWasHere", "latin1");
 const NAMES = new Map(
@@ -169,18 +172,43 @@ export class Wiretap {
   }
 
   async #listen(from: number, to: number, kind: keyof PeerPorts, target: number): Promise<void> {
-    const server = createServer({ noDelay: true }, (near) => {
-      if (this.#cut.has(wayOf(from, to))) return void near.destroy();
-      const far = dial({ host: "127.0.0.1", port: target, noDelay: true });
-      const wire = new Wire(this, { from, to, kind }, [near, far]);
-      this.#wires.add(wire);
-      wire.closed = () => this.#wires.delete(wire);
+    const server = createServer({ noDelay: true, pauseOnConnect: true }, (near) => {
+      near.on("error", () => {}); // "close" follows.
+      this.#connect({ from, to, kind }, near, { port: target, attempts: 0 });
     });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     const { port } = server.address() as AddressInfo;
     this.#listeners.set(`${from} ${to} ${kind}`, { server, port });
   }
+
+  /**
+   * Whoever has dialled a leader that does not listen yet would have been refused and have tried
+   * again; here it is connected already, so this tries again for it.
+   */
+  #connect(route: Route, near: Socket, { port, attempts }: Target): void {
+    if (near.destroyed) return;
+    if (this.#cut.has(wayOf(route.from, route.to))) return void near.destroy();
+    const far = dial({ host: "127.0.0.1", port, noDelay: true });
+    const refused = (): void => {
+      if (route.kind === "election" || attempts === DIALS_MAX) return void near.destroy();
+      setTimeout(() => this.#connect(route, near, { port, attempts: attempts + 1 }), DIAL_PAUSE_MS);
+    };
+    far.once("error", refused);
+    far.once("connect", () => {
+      far.off("error", refused);
+      const wire = new Wire(this, route, [near, far]);
+      this.#wires.add(wire);
+      wire.closed = () => this.#wires.delete(wire);
+      wire.goOn();
+    });
+  }
+}
+
+/** Where a route leads, and how often that was tried. */
+interface Target {
+  readonly port: number;
+  readonly attempts: number;
 }
 
 const SYNCS: readonly PacketName[] = ["diff", "trunc", "snap"];

@@ -1,6 +1,15 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { connect as connectTcp, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -24,6 +33,8 @@ export type Kind = "zookit" | "apache";
 export interface Plan {
   readonly kind: Kind;
   readonly role?: "observer";
+  /** More lines of its zoo.cfg. */
+  readonly settings?: readonly string[];
 }
 
 /** Where a member listens on loopback. */
@@ -47,14 +58,14 @@ export type Mode = "leader" | "follower" | "observer";
 /** Server processes that make one ensemble, each with a folder and ports of its own on loopback. */
 export class Members {
   readonly #folder = mkdtempSync(join(FOLDER, "zookit-ensemble-"));
-  readonly #plans: readonly Plan[];
+  readonly #plans: Plan[];
   readonly #ports: readonly Ports[];
   readonly #tap: Wiretap | undefined;
   readonly #children = new Map<number, ChildProcess>();
   readonly #logs = new Map<number, string>();
 
   private constructor(plans: readonly Plan[], ports: readonly Ports[], tap: Wiretap | undefined) {
-    this.#plans = plans;
+    this.#plans = [...plans];
     this.#ports = ports;
     this.#tap = tap;
   }
@@ -109,6 +120,31 @@ export class Members {
     child.stdout.on("data", keep);
     child.stderr.on("data", keep);
     this.#children.set(id, child);
+  }
+
+  /** What this member runs from its next {@link start} on, in the same folder. */
+  become(id: number, kind: Kind): void {
+    this.#plans[id - 1] = { ...this.#plans[id - 1], kind };
+  }
+
+  /** Other {@link Plan.settings} of a member, from its next {@link start} on. */
+  configure(id: number, settings: readonly string[]): void {
+    this.#plans[id - 1] = { ...(this.#plans[id - 1] as Plan), settings };
+  }
+
+  /** Removes the files of a member that does not run. */
+  wipe(id: number): void {
+    rmSync(join(this.#folder, String(id)), { recursive: true });
+  }
+
+  /** Whether the files of a member hold this text: whether it has logged the znode of that name. */
+  hasOnDisk(id: number, text: string): boolean {
+    const dir = join(this.#folder, String(id));
+    const names = readdirSync(dir, { recursive: true }) as string[];
+    return names.some((name) => {
+      const path = join(dir, name);
+      return statSync(path).isFile() && readFileSync(path).includes(text);
+    });
   }
 
   startAll(): void {
@@ -220,6 +256,7 @@ export class Members {
       "maxClientCnxns=0",
       "4lw.commands.whitelist=*",
       ...(this.#plans[id - 1]?.role === "observer" ? ["peerType=observer"] : []),
+      ...(this.#plans[id - 1]?.settings ?? []),
       ...servers,
       "",
     ].join("\n");
@@ -232,7 +269,11 @@ function zookitCommand(config: string): [string, string[]] {
 
 function apacheCommand(config: string): [string, string[]] {
   const heap = ["-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
-  const properties = ["-Dzookeeper.admin.enableServer=false", "-Dzookeeper.forceSync=no"];
+  const properties = [
+    "-Dzookeeper.admin.enableServer=false",
+    "-Dzookeeper.forceSync=no",
+    "-Dzookeeper.preAllocSize=64",
+  ];
   const path = ["-cp", `/etc/zookeeper/conf:${APACHE_JAR}`];
   return ["java", [...heap, ...properties, ...path, APACHE_MAIN, config]];
 }

@@ -1,0 +1,111 @@
+import * as assert from "uvu/assert";
+import { connect } from "../../../client/mod.ts";
+import { Ledger } from "../ensemble/ledger.ts";
+import { type Kind, Members } from "../ensemble/members.ts";
+import type { PacketName } from "../wiretap.ts";
+
+/** Transactions that a learner lacks, few enough for a leader to have them in memory. */
+const MISSED = 100;
+/** More than that. */
+const MANY = 700;
+
+/**
+ * Three members, two of one kind and one of the other: the third leads first, then the second, then
+ * the third again. Each step tells what it needs to be so; steps go in the order of the methods.
+ */
+export class Mixed {
+  readonly members: Members;
+  /** Creates znodes at whoever is there. */
+  readonly ledger: Ledger;
+
+  private constructor(members: Members, ledger: Ledger) {
+    this.members = members;
+    this.ledger = ledger;
+  }
+
+  /** The third is elected by the first, and has written more than it keeps in memory. */
+  static async begin(pair: Kind, lone: Kind): Promise<Mixed> {
+    const plans = [{ kind: pair }, { kind: pair }, { kind: lone }];
+    const members = await Members.plan(plans, { isTapped: true });
+    members.start(3);
+    members.start(1);
+    assert.is(await members.serving([1, 3]), 3);
+    const ledger = await Ledger.open(members.address(3), "/begun");
+    await ledger.write(MANY);
+    await ledger.close();
+    return new Mixed(members, await Ledger.open(members.address(), "/written"));
+  }
+
+  /** A new member gets the leader's tree. */
+  async joins(id: number, leader: number): Promise<void> {
+    this.members.start(id);
+    await this.#isSynchronised(id, leader, "snap");
+  }
+
+  /** A member is killed, comes back, and gets what it has missed. */
+  async isAway(id: number, leader: number): Promise<void> {
+    const { members, ledger } = this;
+    await members.signal(id, "SIGKILL");
+    await ledger.write(MISSED);
+    const before = members.tap.packets.length;
+    members.start(id);
+    await this.#isSynchronised(id, leader, "diff");
+    const history = members.tap.packets
+      .slice(before)
+      .filter(({ type, from, to }) => type === "proposal" && from === leader && to === id);
+    assert.ok(history.length >= MISSED, `${history.length} proposals`);
+  }
+
+  /** A member is killed, comes back on an empty disk, and gets the leader's tree. */
+  async losesItsFiles(id: number, leader: number): Promise<void> {
+    await this.members.signal(id, "SIGKILL");
+    this.members.wipe(id);
+    await this.joins(id, leader);
+  }
+
+  /** A leader dies with a transaction that nobody else has; `next` takes it away again. */
+  async losesItsLast(leader: number, next: number): Promise<void> {
+    const { members } = this;
+    const others = members.ids.filter((id) => id !== leader);
+    const path = `/alone-${leader}`;
+    const client = await connect({ servers: members.address(leader) });
+    for (const id of others) members.tap.stall(leader, id);
+    const refused = client.create(path, "").then(
+      () => assert.unreachable("acknowledged without a quorum"),
+      () => undefined,
+    );
+    await members.until(`${path} in the log of ${leader}`, async () => {
+      return members.hasOnDisk(leader, path) ? true : undefined;
+    });
+    await members.signal(leader, "SIGKILL");
+    for (const id of others) members.tap.cut(leader, id);
+    await client.close();
+    await refused;
+    assert.is(await members.serving(others), next);
+    members.tap.heal();
+    members.start(leader);
+    await this.#isSynchronised(leader, next, "trunc");
+    await using reader = await connect({ servers: members.address(leader) });
+    assert.is(await reader.exists(path), null);
+  }
+
+  /** All have the same tree, whatever is acknowledged is in it, and no digest was a surprise. */
+  async agrees(): Promise<void> {
+    const { members, ledger } = this;
+    await ledger.write(150); // Digests are noted every 128 transactions.
+    await members.equal();
+    for (const id of members.ids) await ledger.check(members.address(id));
+  }
+
+  async end(): Promise<void> {
+    await this.ledger.close();
+    await this.members.discard();
+  }
+
+  /** As captured between the two. */
+  async #isSynchronised(id: number, leader: number, how: PacketName): Promise<void> {
+    assert.is(await this.members.serving(), leader);
+    const { type, from } = this.members.tap.lastSync(id) ?? {};
+    assert.equal([type, from], [how, leader]);
+  }
+}
