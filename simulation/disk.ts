@@ -249,7 +249,8 @@ class SimulatedTree implements TreeFile {
       ...nodes,
       records: nodes.records.slice(),
       crcs: nodes.crcs.slice(),
-      pathSizes: [...nodes.pathSizes],
+      pathSizes: nodes.pathSizes.slice(),
+      starts: nodes.starts.slice(),
     };
     const apply = (): void =>
       this.#medium.areas[area].change({ ...change, ...(copy && { nodes: copy }) });

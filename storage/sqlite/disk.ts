@@ -87,9 +87,9 @@ export interface PartRow {
 export interface NodeRows {
   readonly records: Uint8Array;
   /** Offset of each record, and of the end. */
-  readonly starts: readonly number[];
+  readonly starts: Int32Array;
   /** Size of each record's path in bytes; it begins 4 bytes into the record. */
-  readonly pathSizes: readonly number[];
+  readonly pathSizes: Int32Array;
   /** CRC-32 of each record, 4 bytes each, big-endian. */
   readonly crcs: Uint8Array;
 }

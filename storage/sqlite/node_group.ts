@@ -8,21 +8,25 @@ import { crcOfPart } from "./log_check.ts";
  */
 const FULL_BYTES = 256 << 10;
 const SLACK_BYTES = 64 << 10;
+/** Records of 100 bytes that fit; of smaller ones there may be more. */
+const RECORDS = (FULL_BYTES + SLACK_BYTES) / 100;
 
 /** Node records of several slices on their way into one change of the stored tree. */
 export class NodeGroup {
   readonly #records = new JuteWriter(FULL_BYTES + SLACK_BYTES);
   readonly #crcs = new JuteWriter();
   readonly #found: NodeRecord = { pathStart: 0, pathEnd: 0, aclAt: 0, end: 0 };
-  #starts: number[] = [];
-  #pathSizes: number[] = [];
+  // Used again for each group, as all here is: a collector's work is a pause for every client.
+  #starts = new Int32Array(RECORDS);
+  #pathSizes = new Int32Array(RECORDS);
+  #count = 0;
 
   get isFull(): boolean {
     return this.#records.length >= FULL_BYTES;
   }
 
   get isEmpty(): boolean {
-    return this.#pathSizes.length === 0;
+    return this.#count === 0;
   }
 
   /** Copies records, with the ids that their lists have in the stored tree. */
@@ -37,17 +41,20 @@ export class NodeGroup {
       const storedId = storedIds.get(id);
       if (storedId !== undefined) putInt(bytes, found.aclAt + 4, storedId);
       this.#crcs.int(crcOfPart(bytes, at, found.end));
-      this.#starts.push(at);
-      this.#pathSizes.push(found.pathEnd - found.pathStart);
+      if (this.#count + 1 === this.#starts.length) this.#grow();
+      this.#starts[this.#count] = at;
+      this.#pathSizes[this.#count] = found.pathEnd - found.pathStart;
+      this.#count += 1;
     }
   }
 
   /** What was added since {@link clear}; its bytes are good until then. */
   rows(): NodeRows {
+    this.#starts[this.#count] = this.#records.length;
     return {
       records: this.#records.view(),
-      starts: [...this.#starts, this.#records.length],
-      pathSizes: this.#pathSizes,
+      starts: this.#starts.subarray(0, this.#count + 1),
+      pathSizes: this.#pathSizes.subarray(0, this.#count),
       crcs: this.#crcs.view(),
     };
   }
@@ -55,7 +62,15 @@ export class NodeGroup {
   clear(): void {
     this.#records.clear();
     this.#crcs.clear();
-    this.#starts = [];
-    this.#pathSizes = [];
+    this.#count = 0;
+  }
+
+  #grow(): void {
+    const starts = new Int32Array(this.#starts.length * 2);
+    const pathSizes = new Int32Array(starts.length);
+    starts.set(this.#starts);
+    pathSizes.set(this.#pathSizes);
+    this.#starts = starts;
+    this.#pathSizes = pathSizes;
   }
 }

@@ -104,10 +104,10 @@ test("slices keep within their budget, and a parent is never after its child", (
   h.apply(create("/p"));
   for (let i = 0; i < 2_500; i++) h.apply(create(i === 0 ? "/p/q" : `/p/q/n${i}`));
   const slices = slicesOf(wholeTree(h.tree));
-  assert.is(slices.length, 8);
+  assert.is(slices.length, 16);
   for (const { nodes, nodeCount } of slices) {
-    assert.ok(nodeCount <= 502);
-    assert.ok(nodes.length <= 64 * 1024 + 400);
+    assert.ok(nodeCount <= 252);
+    assert.ok(nodes.length <= 32 * 1024 + 400);
   }
   const seen = new Set<string>();
   for (const path of pathsOf(slices)) {
