@@ -17,7 +17,9 @@ import { pinoLogger } from "../plugins/system/pino_logger.ts";
 import { zab } from "../plugins/zab/mod.ts";
 import {
   checkTlsOptions,
+  type PeerTlsOptions,
   type TlsOptions,
+  type TlsSettings,
   TlsStoreError,
   tcpPeers,
   tcpTransport,
@@ -26,7 +28,7 @@ import {
 import { backupCommand } from "./backup_command.ts";
 import { chooseStorage } from "./choose_storage.ts";
 import type { ConfigOrigin } from "./config/load.ts";
-import { ConfigError, type ServerConfig } from "./config/server_config.ts";
+import { ConfigError, type ServerConfig, type TlsConfig } from "./config/server_config.ts";
 
 /**
  * The plugins of a server with this configuration.
@@ -68,12 +70,13 @@ export function composePlugins(
 }
 
 /** Consensus, and for a member of an ensemble its links to the others. */
-function consensus({ ensemble, options, readOnlyModeEnabled }: ServerConfig): Plugin[] {
+function consensus(config: ServerConfig): Plugin[] {
+  const { ensemble, options, readOnlyModeEnabled } = config;
   const { membership, dynamicConfigFile: _, ...settings } = ensemble;
   if (membership === undefined) return [standalone()];
   const serverId = options.serverId ?? 1;
   const member = { ...settings, serverId, membership, readOnlyMode: readOnlyModeEnabled };
-  return [zab(member), tcpPeers()];
+  return [zab(member), tcpPeers({ tls: peerTls(config) })];
 }
 
 function metrics({ host, metrics: { port, processMetrics, ...own } }: ServerConfig): Plugin {
@@ -142,14 +145,43 @@ function transports(config: ServerConfig): Plugin[] {
 
 /** What listens on the port for TLS. @throws {ConfigError} for stores that cannot be used. */
 function tlsOptions({ tls }: ServerConfig): TlsOptions {
+  return { ...tlsSettings(tls, "ssl."), host: tls.host, port: tls.port ?? 0 };
+}
+
+/**
+ * TLS between servers; undefined where it is not asked for.
+ *
+ * @throws {ConfigError} for stores that cannot be used.
+ */
+function peerTls({ peerTls: config }: ServerConfig): PeerTlsOptions | undefined {
+  if (!config.isOn && !config.isUnified) return undefined;
+  const settings = tlsSettings(config, "ssl.quorum.");
+  const { trustStore } = settings;
+  if (trustStore === undefined) {
+    throw new ConfigError(["ssl.quorum.trustStore.location is not set: whom is TLS to trust?"]);
+  }
+  const { checksNames, checksNamesOfDiallers, looksUpNames } = config;
+  return {
+    ...settings,
+    trustStore,
+    acceptsPlain: config.isUnified,
+    dialsPlain: !config.isOn,
+    checksNames,
+    checksNamesOfDiallers: checksNames && checksNamesOfDiallers,
+    looksUpNames,
+  };
+}
+
+/** @throws {ConfigError} for stores that cannot be used, with keys that begin with `prefix`. */
+function tlsSettings(tls: TlsConfig, prefix: string): TlsSettings {
   const { location = "", ...rest } = tls.keyStore;
   if (location === "") {
-    throw new ConfigError(["ssl.keyStore.location is not set: TLS needs a key and a certificate"]);
+    throw new ConfigError([
+      `${prefix}keyStore.location is not set: TLS needs a key and a certificate`,
+    ]);
   }
   const trusted = tls.trustStore;
-  const options: TlsOptions = {
-    host: tls.host,
-    port: tls.port ?? 0,
+  const settings: TlsSettings = {
     keyStore: { location, ...rest },
     trustStore:
       trusted.location === undefined ? undefined : { ...trusted, location: trusted.location },
@@ -159,10 +191,10 @@ function tlsOptions({ tls }: ServerConfig): TlsOptions {
     reloadCheckMs: tls.reloads ? RELOAD_CHECK_MS : undefined,
   };
   try {
-    checkTlsOptions(options);
+    checkTlsOptions(settings);
   } catch (cause) {
     if (!(cause instanceof TlsStoreError)) throw cause;
-    throw new ConfigError([`ssl.${cause.message}`], { cause });
+    throw new ConfigError([`${prefix}${cause.message}`], { cause });
   }
-  return options;
+  return settings;
 }

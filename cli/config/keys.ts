@@ -3,7 +3,7 @@ import { ENSEMBLE } from "./ensemble_keys.ts";
 import { ADMIN, AUDIT, WARNINGS } from "./operator_keys.ts";
 import type { ServerConfig } from "./server_config.ts";
 import { THROTTLES } from "./throttle_keys.ts";
-import { TLS } from "./tls_keys.ts";
+import { PEER_TLS, TLS } from "./tls_keys.ts";
 import { FLAG, LIST, oneOf, TEXT, whole, YES_NO } from "./values.ts";
 
 const INT_MAX = 0x7fff_ffff;
@@ -262,6 +262,7 @@ export const CONFIG_KEYS: readonly {
   { topic: "SASL", keys: SASL },
   { topic: "TLS", keys: TLS },
   { topic: "Ensemble", keys: ENSEMBLE },
+  { topic: "TLS between servers", keys: PEER_TLS },
   { topic: "Metrics", keys: METRICS },
   { topic: "Admin HTTP server", keys: ADMIN },
   { topic: "Audit log", keys: AUDIT },

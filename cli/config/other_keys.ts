@@ -41,8 +41,12 @@ export const NOT_APPLICABLE: readonly OtherKeys[] = [
     names: ["ssl.handshakeDetectionTimeoutMillis"],
   },
   {
+    reason: "a handshake between servers has 5 s",
+    names: ["ssl.quorum.handshakeDetectionTimeoutMillis"],
+  },
+  {
     reason: "TLS here has no such setting",
-    names: ["ssl.*", "sslQuorum*", "portUnification", "fips-mode", "netty.*"],
+    names: ["ssl.*", "fips-mode", "netty.*"],
   },
   {
     reason: "SASL is DIGEST-MD5 with the users of java.security.auth.login.config",
@@ -113,7 +117,15 @@ export const NOT_APPLICABLE: readonly OtherKeys[] = [
 export const REFUSED: readonly OtherKeys[] = [
   {
     reason: "TLS here cannot be narrowed down so: leave it out",
-    names: ["ssl.crl", "ssl.ocsp", "ssl.clientHostnameVerification", "ssl.context.supplier.class"],
+    names: [
+      "ssl.crl",
+      "ssl.ocsp",
+      "ssl.clientHostnameVerification",
+      "ssl.context.supplier.class",
+      "ssl.quorum.crl",
+      "ssl.quorum.ocsp",
+      "ssl.quorum.context.supplier.class",
+    ],
   },
   {
     reason: "the admin server speaks plain HTTP: leave it out",

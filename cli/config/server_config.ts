@@ -12,14 +12,8 @@ export interface StoreConfig {
 /** A version of TLS. */
 export type TlsVersion = "TLSv1.2" | "TLSv1.3";
 
-/** TLS for clients. */
+/** What TLS goes by, with clients or with other servers. */
 export interface TlsConfig {
-  /** Undefined where there is no port for TLS alone. */
-  port: number | undefined;
-  /** Undefined is every address. */
-  host: string | undefined;
-  /** Whether the plain port takes TLS too. */
-  isUnified: boolean;
   readonly keyStore: StoreConfig;
   readonly trustStore: StoreConfig;
   clientAuth: "need" | "want" | "none";
@@ -30,7 +24,26 @@ export interface TlsConfig {
   ciphersuites: readonly string[] | undefined;
   /** Whether stores that change are read again. */
   reloads: boolean;
+  /** Whether the plain port takes TLS too. */
+  isUnified: boolean;
+}
+
+/** TLS for clients. */
+export interface ClientTlsConfig extends TlsConfig {
+  /** Undefined where there is no port for TLS alone. */
+  port: number | undefined;
+  /** Undefined is every address. */
+  host: string | undefined;
   superUser: string | undefined;
+}
+
+/** TLS between the servers of an ensemble. */
+export interface PeerTlsConfig extends TlsConfig {
+  /** Whether others are dialled by TLS. */
+  isOn: boolean;
+  checksNames: boolean;
+  checksNamesOfDiallers: boolean;
+  looksUpNames: boolean;
 }
 
 /** The admin HTTP server. */
@@ -52,7 +65,8 @@ export interface ServerConfig {
   port: number;
   /** False where clients come by TLS only. */
   hasPlainPort: boolean;
-  readonly tls: TlsConfig;
+  readonly tls: ClientTlsConfig;
+  readonly peerTls: PeerTlsConfig;
   /** Connections that may wait to be accepted; -1 is the system's choice. */
   listenBacklog: number;
   /** Folder of the database; undefined keeps everything in memory. */
@@ -97,18 +111,13 @@ export function defaultConfig(): ServerConfig {
     host: "127.0.0.1",
     port: 2181,
     hasPlainPort: true,
-    tls: {
-      port: undefined,
-      host: "127.0.0.1",
-      isUnified: false,
-      keyStore: {},
-      trustStore: {},
-      clientAuth: "need",
-      versions: undefined,
-      protocol: "TLS",
-      ciphersuites: undefined,
-      reloads: false,
-      superUser: undefined,
+    tls: { ...defaultTls(), port: undefined, host: "127.0.0.1", superUser: undefined },
+    peerTls: {
+      ...defaultTls(),
+      isOn: false,
+      checksNames: true,
+      checksNamesOfDiallers: true,
+      looksUpNames: true,
     },
     listenBacklog: -1,
     dataDir: "./zookit-data",
@@ -138,6 +147,19 @@ export function defaultConfig(): ServerConfig {
     },
     diskFreeMbMin: 1024,
     audit: { enabled: false, file: undefined },
+  };
+}
+
+function defaultTls(): TlsConfig {
+  return {
+    keyStore: {},
+    trustStore: {},
+    clientAuth: "need",
+    versions: undefined,
+    protocol: "TLS",
+    ciphersuites: undefined,
+    reloads: false,
+    isUnified: false,
   };
 }
 

@@ -1,5 +1,5 @@
 import { type ConfigKey, key } from "./config_key.ts";
-import type { StoreConfig, TlsVersion } from "./server_config.ts";
+import type { ServerConfig, StoreConfig, TlsConfig, TlsVersion } from "./server_config.ts";
 import { FLAG, LIST, oneOf, TEXT, type ValueKind, whole } from "./values.ts";
 
 const VERSION_NAMES = ["TLSv1.2", "TLSv1.3"] as const;
@@ -24,25 +24,67 @@ function wordOf<T extends string>(...words: readonly [T, ...T[]]): ValueKind<T> 
   return { schema: TEXT.schema.transform(asWritten).pipe(schema), rule };
 }
 
-function store(name: "keyStore" | "trustStore", what: string): readonly ConfigKey[] {
+/** Keys that are the same for clients (`ssl.`) and for other servers (`ssl.quorum.`). */
+export function tlsKeys(
+  prefix: "ssl." | "ssl.quorum.",
+  of: (config: ServerConfig) => TlsConfig,
+  who: "clients" | "other servers",
+): readonly ConfigKey[] {
+  return [
+    ...storeKeys(`${prefix}keyStore`, "the server's key and certificates", (config) => {
+      return of(config).keyStore;
+    }),
+    ...storeKeys(`${prefix}trustStore`, `certificates that those of ${who} must lead to`, (c) => {
+      return of(c).trustStore;
+    }),
+    key(
+      `${prefix}clientAuth`,
+      wordOf("need", "want", "none"),
+      (config, value) => {
+        of(config).clientAuth = value;
+      },
+      { help: `whether ${who} must, may or need not show a certificate`, fallback: "need" },
+    ),
+    key(`${prefix}enabledProtocols`, VERSIONS, (config, value) => (of(config).versions = value), {
+      help: "versions of TLS that are spoken",
+      fallback: `as ${prefix}protocol`,
+    }),
+    key(
+      `${prefix}protocol`,
+      oneOf("TLS", ...VERSION_NAMES),
+      (config, value) => {
+        of(config).protocol = value;
+      },
+      {
+        help: `the one version spoken where ${prefix}enabledProtocols does not say; TLS is both`,
+        fallback: "TLS",
+      },
+    ),
+    key(`${prefix}ciphersuites`, LIST, (config, value) => (of(config).ciphersuites = value), {
+      help: "suites that may be used, by Java's names; not on Deno; on Bun those of TLSv1.2 alone",
+      fallback: "those of the runtime",
+    }),
+  ];
+}
+
+function storeKeys(
+  name: string,
+  what: string,
+  of: (config: ServerConfig) => StoreConfig,
+): readonly ConfigKey[] {
   const text = (field: Exclude<keyof StoreConfig, "type">, help: string): ConfigKey => {
     const manual = { help, fallback: "none" };
-    return key(
-      `ssl.${name}.${field}`,
-      TEXT,
-      ({ tls }, value) => (tls[name][field] = value),
-      manual,
-    );
+    return key(`${name}.${field}`, TEXT, (config, value) => (of(config)[field] = value), manual);
   };
   return [
     text("location", `file with ${what}`),
     text("password", "opens it"),
     text("passwordPath", "file whose text opens it"),
     key(
-      `ssl.${name}.type`,
+      `${name}.type`,
       wordOf("PEM", "PKCS12", "JKS"),
-      ({ tls }, value) => {
-        tls[name].type = value;
+      (config, value) => {
+        of(config).type = value;
       },
       { help: "what the file is", fallback: "by the end of its name" },
     ),
@@ -63,28 +105,7 @@ export const TLS: readonly ConfigKey[] = [
     help: "whether `clientPort` takes TLS as well as plain connections",
     fallback: "false",
   }),
-  ...store("keyStore", "the server's key and certificates"),
-  ...store("trustStore", "certificates that those of clients must lead to"),
-  key(
-    "ssl.clientAuth",
-    wordOf("need", "want", "none"),
-    ({ tls }, value) => {
-      tls.clientAuth = value;
-    },
-    { help: "whether clients must, may or need not show a certificate", fallback: "need" },
-  ),
-  key("ssl.enabledProtocols", VERSIONS, ({ tls }, value) => (tls.versions = value), {
-    help: "versions of TLS that are spoken",
-    fallback: "as ssl.protocol",
-  }),
-  key("ssl.protocol", oneOf("TLS", ...VERSION_NAMES), ({ tls }, value) => (tls.protocol = value), {
-    help: "the one version that is spoken where ssl.enabledProtocols does not say; TLS is both",
-    fallback: "TLS",
-  }),
-  key("ssl.ciphersuites", LIST, ({ tls }, value) => (tls.ciphersuites = value), {
-    help: "suites that may be used, as Java names them; not on Deno; on Bun those of TLSv1.2 alone",
-    fallback: "those of the runtime",
-  }),
+  ...tlsKeys("ssl.", ({ tls }) => tls, "clients"),
   key("ssl.authProvider", oneOf("x509"), () => {}, {
     help: "the scheme that makes a certificate an identity",
     fallback: "x509",
@@ -96,5 +117,49 @@ export const TLS: readonly ConfigKey[] = [
   key("X509AuthenticationProvider.superUser", TEXT, ({ tls }, value) => (tls.superUser = value), {
     help: "subject (RFC 2253) of the certificate whose owner may do anything",
     fallback: "nobody",
+  }),
+];
+
+/** Keys of TLS between the servers of an ensemble. */
+export const PEER_TLS: readonly ConfigKey[] = [
+  key("sslQuorum", FLAG, ({ peerTls }, value) => (peerTls.isOn = value), {
+    help: "whether this server speaks TLS with the others, on both ports",
+    fallback: "false",
+  }),
+  key("portUnification", FLAG, ({ peerTls }, value) => (peerTls.isUnified = value), {
+    help: "whether both ports take TLS as well as plain connections: while servers are changed",
+    fallback: "false",
+  }),
+  ...tlsKeys("ssl.quorum.", ({ peerTls }) => peerTls, "other servers"),
+  key(
+    "ssl.quorum.hostnameVerification",
+    FLAG,
+    ({ peerTls }, value) => (peerTls.checksNames = value),
+    {
+      help: "whether certificates of other servers must be for their names or addresses",
+      fallback: "true",
+    },
+  ),
+  key(
+    "ssl.quorum.clientHostnameVerification",
+    FLAG,
+    ({ peerTls }, value) => (peerTls.checksNamesOfDiallers = value),
+    {
+      help: "the same for servers that connect to this one, if the former is not false",
+      fallback: "true",
+    },
+  ),
+  key(
+    "ssl.quorum.allowReverseDnsLookup",
+    FLAG,
+    ({ peerTls }, value) => (peerTls.looksUpNames = value),
+    {
+      help: "whether the name of the address of a server that connects may be looked up for that",
+      fallback: "true",
+    },
+  ),
+  key("sslQuorumReloadCertFiles", FLAG, ({ peerTls }, value) => (peerTls.reloads = value), {
+    help: "whether key and trust store are read again when they change, for new connections",
+    fallback: "false",
   }),
 ];

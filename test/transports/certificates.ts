@@ -32,13 +32,18 @@ export class Certificates {
     ]);
   }
 
-  /** Makes `<name>.pem`, `<name>.key` and `<name>.both.pem`, certified by `by`, for 127.0.0.1. */
-  leaf(name: string, by: string, subject = `/C=DE/O=Zoo, Inc/CN=${name}`): void {
+  /**
+   * Makes `<name>.pem`, `<name>.key` and `<name>.both.pem`, certified by `by`.
+   *
+   * @param names whom it is for, in the words of openssl's `subjectAltName`.
+   */
+  leaf(name: string, by: string, names = "IP:127.0.0.1,DNS:localhost"): void {
     const request = this.path(`${name}.csr`);
     const key = this.path(`${name}.key`);
     const extensions = this.path(`${name}.ext`);
-    writeFileSync(extensions, "subjectAltName=IP:127.0.0.1,DNS:localhost\n");
-    this.openssl(["req", ...KEY, "-utf8", "-subj", subject, "-keyout", key, "-out", request]);
+    writeFileSync(extensions, `subjectAltName=${names}\n`);
+    const whose = ["-utf8", "-subj", `/C=DE/O=Zoo, Inc/CN=${name}`];
+    this.openssl(["req", ...KEY, ...whose, "-keyout", key, "-out", request]);
     const signing = ["-CA", this.path(`${by}.pem`), "-CAkey", this.path(`${by}.key`)];
     const rest = ["-CAcreateserial", "-days", "2", "-extfile", extensions];
     const out = ["-out", this.path(`${name}.pem`)];

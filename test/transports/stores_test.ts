@@ -21,7 +21,7 @@ function file(name: string, bytes: Uint8Array): string {
 
 function read(keyStore: StoreOptions, trustStore?: StoreOptions): Credentials {
   const clientAuth = trustStore === undefined ? "none" : "need";
-  return readCredentials({ port: 0, keyStore, trustStore, clientAuth });
+  return readCredentials({ keyStore, trustStore, clientAuth });
 }
 
 function subjects(certs: string | readonly string[]): string[] {

@@ -35,12 +35,12 @@ export class TlsFixture {
   }
 
   transport(changes: Partial<TlsOptions> = {}, handshakeTimeoutMs = 10_000): TlsTransport {
-    const { metrics } = this;
-    return new TlsTransport(this.options(changes), {
-      logger: this.#logger(),
-      metrics,
-      handshakeTimeoutMs,
-    });
+    return new TlsTransport(this.options(changes), { ...this.parts(), handshakeTimeoutMs });
+  }
+
+  /** What transports need, with {@link said} for a log. */
+  parts(): { readonly logger: Logger; readonly metrics: PlainMetrics } {
+    return { logger: this.#logger(), metrics: this.metrics };
   }
 
   /** What a client with the certificate `name` needs. */

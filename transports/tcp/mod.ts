@@ -20,6 +20,7 @@ import { NodeTcpTransport } from "./node_tcp.ts";
 import { TcpPeerNetwork } from "./peer_network.ts";
 import type { TcpOptions } from "./tcp_options.ts";
 import type { TlsOptions } from "./tls_options.ts";
+import { type PeerTlsOptions, TlsPeerNetwork } from "./tls_peer_network.ts";
 import { TlsTransport } from "./tls_transport.ts";
 
 export { BunTcpTransport } from "./bun_tcp.ts";
@@ -30,9 +31,11 @@ export type { TcpOptions } from "./tcp_options.ts";
 export {
   type StoreOptions,
   type TlsOptions,
+  type TlsSettings,
   TlsStoreError,
   type TlsVersion,
 } from "./tls_options.ts";
+export { type PeerTlsOptions, TlsPeerNetwork, type TlsPeerParts } from "./tls_peer_network.ts";
 export { type TlsParts, TlsTransport } from "./tls_transport.ts";
 
 /** Listens for clients on a TCP port; may be given several times with different ports. */
@@ -66,13 +69,22 @@ export function tlsTransport(options: TlsOptions): Plugin {
   };
 }
 
-/** Links to the other servers of an ensemble, over plain TCP. */
-export function tcpPeers(): Plugin {
+/**
+ * Links to the other servers of an ensemble: over plain TCP, or over TLS with certificates on both
+ * sides, as Apache's `sslQuorum`.
+ */
+export function tcpPeers({ tls }: { readonly tls?: PeerTlsOptions | undefined } = {}): Plugin {
   return {
-    name: "peers-tcp",
+    name: tls === undefined ? "peers-tcp" : "peers-tls",
     provides: [PEER_NETWORK],
-    requires: [],
-    register: (container) => container.provide(PEER_NETWORK, () => new TcpPeerNetwork()),
+    requires: tls === undefined ? [] : [LOGGER, METRICS],
+    register: (container) => {
+      container.provide(PEER_NETWORK, () => {
+        if (tls === undefined) return new TcpPeerNetwork();
+        const logger = container.get(LOGGER).child("peer-tls");
+        return new TlsPeerNetwork(tls, { logger, metrics: container.get(METRICS) });
+      });
+    },
   };
 }
 

@@ -24,30 +24,54 @@ export class TcpPeerNetwork implements PeerNetwork {
     };
   }
 
-  dial(
+  async dial(
     { host, port }: PeerAddress,
     timeoutMs: number,
     open: (connection: Connection) => ByteSink,
   ): Promise<void> {
+    const socket = connect({ host, port, allowHalfOpen: true, noDelay: true });
     const where = `${host}:${port}`;
-    return new Promise((resolve, reject) => {
-      const socket: Socket = connect({ host, port, allowHalfOpen: true, noDelay: true });
-      const fail = (kind: TransportError["kind"], text: string, cause?: Error): void => {
-        clearTimeout(timer);
-        socket.destroy();
-        reject(new TransportError(kind, `cannot reach ${where}: ${text}`, { cause }));
-      };
-      const timer = setTimeout(() => fail("unreachable", `${timeoutMs} ms passed`), timeoutMs);
-      socket.once("error", (cause: NodeJS.ErrnoException) => {
-        fail(cause.code === "ECONNREFUSED" ? "refused" : "unreachable", cause.message, cause);
-      });
-      socket.once("connect", () => {
-        clearTimeout(timer);
-        socket.removeAllListeners("error");
-        const connection = new NodeTcpConnection(socket);
-        connection.attach(open(connection));
-        resolve();
-      });
+    await opened(socket, { ready: "connect", where, timeoutMs }, () => {
+      const connection = new NodeTcpConnection(socket);
+      connection.attach(open(connection));
     });
   }
+}
+
+/** What one attempt to connect goes by. */
+export interface Attempt {
+  /** The event after which bytes can flow. */
+  readonly ready: "connect" | "secureConnect";
+  readonly where: string;
+  readonly timeoutMs: number;
+}
+
+/**
+ * Waits for a socket to be ready and calls `use` within that very turn, so that no byte is lost.
+ *
+ * @throws {TransportError} as `PeerNetwork.dial`; the socket is destroyed then.
+ */
+export function opened(socket: Socket, attempt: Attempt, use: () => void): Promise<void> {
+  const { ready, where, timeoutMs } = attempt;
+  return new Promise((resolve, reject) => {
+    const fail = (kind: TransportError["kind"], text: string, cause?: Error): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      reject(new TransportError(kind, `cannot reach ${where}: ${text}`, { cause }));
+    };
+    const timer = setTimeout(() => fail("unreachable", `${timeoutMs} ms passed`), timeoutMs);
+    const failed = (cause: NodeJS.ErrnoException): void => {
+      fail(cause.code === "ECONNREFUSED" ? "refused" : "unreachable", cause.message, cause);
+    };
+    const closed = (): void => fail("unreachable", "closed by the other side");
+    socket.once("error", failed);
+    socket.once("close", closed);
+    socket.once(ready, () => {
+      clearTimeout(timer);
+      socket.off("error", failed);
+      socket.off("close", closed);
+      use();
+      resolve();
+    });
+  });
 }

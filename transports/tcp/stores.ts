@@ -5,7 +5,7 @@ import { isJks, readJks } from "./jks.ts";
 import { readPkcs12 } from "./pkcs12.ts";
 import { CONVERT, type StoreContents, StoreProblem } from "./store_contents.ts";
 import { cipherSettings } from "./tls_ciphers.ts";
-import { type StoreOptions, type TlsOptions, TlsStoreError } from "./tls_options.ts";
+import { type StoreOptions, type TlsSettings, TlsStoreError } from "./tls_options.ts";
 
 /** What a TLS context is made of, each as PEM. */
 export interface Credentials {
@@ -26,7 +26,7 @@ const DER_SEQUENCE = 0x30;
  *
  * @throws {TlsStoreError} naming the option (`keyStore.location`), the file, and what would help.
  */
-export function readCredentials(options: TlsOptions): Credentials {
+export function readCredentials(options: TlsSettings): Credentials {
   const { keyStore, trustStore, clientAuth = "need" } = options;
   const own = new Store("keyStore", keyStore);
   const { key, cert } = own.identity();
@@ -44,7 +44,7 @@ export function readCredentials(options: TlsOptions): Credentials {
  *
  * @throws {TlsStoreError} as {@link readCredentials}, and for suites that cannot be used.
  */
-export function checkTlsOptions(options: TlsOptions): void {
+export function checkTlsOptions(options: TlsSettings): void {
   cipherSettings(options);
   readCredentials(options);
 }
@@ -62,7 +62,7 @@ export function withoutRoot(ca: readonly string[]): string[] {
 }
 
 /** Paths whose change means other credentials. */
-export function storeFiles({ keyStore, trustStore }: TlsOptions): string[] {
+export function storeFiles({ keyStore, trustStore }: TlsSettings): string[] {
   return [keyStore, trustStore].flatMap((store) => {
     return [store?.location, store?.passwordPath].filter((path) => path !== undefined);
   });

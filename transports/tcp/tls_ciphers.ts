@@ -1,5 +1,5 @@
 import { getCiphers } from "node:tls";
-import { type TlsOptions, TlsStoreError, type TlsVersion } from "./tls_options.ts";
+import { type TlsSettings, TlsStoreError, type TlsVersion } from "./tls_options.ts";
 
 /** Versions and ciphers as `node:tls` takes them. */
 export interface CipherSettings {
@@ -17,7 +17,7 @@ const OLD_SUITE = /^TLS_((?:ECDHE_|DHE_)?(?:RSA|ECDSA|DSS))_WITH_([A-Z\d_]+)_(SH
  *
  * @throws {TlsStoreError} for a suite that the runtime does not have, or cannot be held to.
  */
-export function cipherSettings({ ciphersuites, versions }: TlsOptions): CipherSettings {
+export function cipherSettings({ ciphersuites, versions }: TlsSettings): CipherSettings {
   const [oldest, newest] = versions ?? ["TLSv1.2", "TLSv1.3"];
   if (ciphersuites === undefined) {
     return { minVersion: oldest, maxVersion: newest, ciphers: undefined };

@@ -15,8 +15,8 @@ export interface StoreOptions {
   readonly type?: "PEM" | "PKCS12" | "JKS" | undefined;
 }
 
-/** How to listen for TLS. */
-export interface TlsOptions extends TcpOptions {
+/** What TLS between two sides goes by, wherever it is spoken. */
+export interface TlsSettings {
   /** The server's own key and certificates. */
   readonly keyStore: StoreOptions;
   /** Whose certificates are good for clients; needed unless {@link clientAuth} is `none`. */
@@ -26,7 +26,7 @@ export interface TlsOptions extends TcpOptions {
    * is not trusted is refused all the same), or they are not asked (`none`).
    */
   readonly clientAuth?: "need" | "want" | "none" | undefined;
-  /** Takes connections without TLS on the same port (`client.portUnification`). Default false. */
+  /** Takes connections without TLS on the same port (`portUnification`). Default false. */
   readonly acceptsPlain?: boolean | undefined;
   /** Oldest and newest version that is spoken. Default TLSv1.2 and TLSv1.3. */
   readonly versions?: readonly [oldest: TlsVersion, newest: TlsVersion] | undefined;
@@ -40,6 +40,9 @@ export interface TlsOptions extends TcpOptions {
   /** Connections still shaking hands; above it the oldest is given up. Default 1000. */
   readonly handshakesMax?: number | undefined;
 }
+
+/** How to listen for TLS. */
+export interface TlsOptions extends TcpOptions, TlsSettings {}
 
 /** A version that is fit for use. */
 export type TlsVersion = "TLSv1.2" | "TLSv1.3";

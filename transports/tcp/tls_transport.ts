@@ -1,4 +1,3 @@
-import { statSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import {
   createServer as createTlsServer,
@@ -10,8 +9,9 @@ import type { Logger } from "../../core/contracts/logger.ts";
 import type { Counter, Metrics } from "../../core/contracts/metrics.ts";
 import type { Accept, Transport } from "../../core/contracts/transport.ts";
 import { subjectOf } from "./distinguished_name.ts";
+import { HandshakeFailures } from "./handshake_failures.ts";
+import { LiveCredentials } from "./live_credentials.ts";
 import { closeServer, handOver, listenOn, NodeTcpConnection, serverAddress } from "./node_tcp.ts";
-import { readCredentials, storeFiles, withoutRoot } from "./stores.ts";
 import { plainAddress } from "./tcp_options.ts";
 import { cipherSettings } from "./tls_ciphers.ts";
 import type { TlsOptions } from "./tls_options.ts";
@@ -19,8 +19,6 @@ import type { TlsOptions } from "./tls_options.ts";
 /** First byte of a TLS handshake record; ZooKeeper's first frame begins with 0. */
 const HANDSHAKE_RECORD = 0x16;
 const HANDSHAKES_MAX = 1000;
-/** Failed handshakes are logged this often at most, ms; the counter has them all. */
-const LOG_PAUSE_MS = 1000;
 
 /** What the transport needs of its server. */
 export interface TlsParts {
@@ -28,6 +26,14 @@ export interface TlsParts {
   readonly metrics: Metrics;
   /** Time for a connection to finish its handshake, ms. */
   readonly handshakeTimeoutMs: number;
+  /** Read already, and shared with others; undefined reads the stores when it begins to listen. */
+  readonly credentials?: LiveCredentials | undefined;
+  /**
+   * Looks at who it is, once the certificate is known to be good; not called where there is none.
+   *
+   * @returns why it is refused; undefined lets it in.
+   */
+  readonly objection?: ((socket: TLSSocket) => Promise<string | undefined>) | undefined;
 }
 
 /**
@@ -38,22 +44,22 @@ export class TlsTransport implements Transport {
   readonly name = "tls";
   readonly #options: TlsOptions;
   readonly #parts: TlsParts;
-  readonly #failed: Counter;
+  readonly #credentials: LiveCredentials;
+  readonly #failures: HandshakeFailures;
   readonly #exceeded: Counter;
   /** Connections that have not finished their handshake, by {@link keyOf}, the oldest first. */
   readonly #pending = new Map<string, Pending>();
   /** Connections whose refusal is counted. */
   readonly #counted = new WeakSet<Socket>();
   #server: Server | undefined;
-  #looking: NodeJS.Timeout | undefined;
-  #loggedMs = Number.NEGATIVE_INFINITY;
-  #unlogged = 0;
+  #unwatch: () => void = () => {};
 
   constructor(options: TlsOptions, parts: TlsParts) {
     this.#options = options;
     this.#parts = parts;
-    const { metrics } = parts;
-    this.#failed = metrics.counter("unsuccessful_handshake", "TLS handshakes that failed");
+    const { metrics, logger } = parts;
+    this.#credentials = parts.credentials ?? new LiveCredentials(options, logger);
+    this.#failures = new HandshakeFailures(logger, metrics);
     this.#exceeded = metrics.counter(
       "tls_handshake_exceeded",
       "connections dropped because too many were shaking hands",
@@ -63,7 +69,7 @@ export class TlsTransport implements Transport {
   /** @throws {TlsStoreError} besides what the contract says, for stores that cannot be used. */
   async listen(accept: Accept): Promise<void> {
     const handshakes = createTlsServer(this.#context());
-    handshakes.on("secureConnection", (socket) => this.#secured(socket, accept));
+    handshakes.on("secureConnection", (socket) => void this.#secured(socket, accept));
     // The socket itself is destroyed by then, or is about to be.
     handshakes.on("tlsClientError", (error, socket) => {
       const { authorizationError } = socket as { readonly authorizationError?: Error | string };
@@ -77,7 +83,7 @@ export class TlsTransport implements Transport {
     });
     this.#server = server;
     await listenOn(server, this.#options);
-    this.#watch(handshakes);
+    this.#unwatch = this.#credentials.watch(() => handshakes.setSecureContext(this.#context()));
   }
 
   get address(): string {
@@ -89,7 +95,7 @@ export class TlsTransport implements Transport {
   }
 
   close(): Promise<void> {
-    clearInterval(this.#looking);
+    this.#unwatch();
     for (const { socket } of [...this.#pending.values()]) socket.destroy();
     closeServer(this.#server);
     return Promise.resolve();
@@ -98,11 +104,7 @@ export class TlsTransport implements Transport {
   #context(): NodeTlsOptions {
     const { clientAuth = "need" } = this.#options;
     const { ciphers, minVersion, maxVersion } = cipherSettings(this.#options);
-    const { key, cert, ca } = readCredentials(this.#options);
-    const lost = "Deno" in globalThis ? [] : withoutRoot(ca);
-    if (lost.length > 0) {
-      this.#parts.logger.warn("trusted in vain: add the root that certified these", { lost });
-    }
+    const { key, cert, ca } = this.#credentials.current;
     return {
       key,
       cert,
@@ -160,65 +162,42 @@ export class TlsTransport implements Transport {
     socket.on("readable", look);
   }
 
-  #secured(socket: TLSSocket, accept: Accept): void {
-    this.#settle(keyOf(socket));
+  async #secured(socket: TLSSocket, accept: Accept): Promise<void> {
     const { clientAuth = "need" } = this.#options;
-    if (clientAuth === "none") {
-      return handOver(new NodeTcpConnection(socket, true), accept);
-    }
+    if (clientAuth === "none") return this.#letIn(socket, undefined, accept);
     const raw = (socket.getPeerCertificate() as { readonly raw?: Uint8Array } | null)?.raw;
     const isGood = raw === undefined ? clientAuth === "want" : socket.authorized;
     if (!isGood) {
-      this.#refused(socket, String(socket.authorizationError || "no certificate"));
-      socket.destroy();
-      return;
+      return this.#refuse(socket, String(socket.authorizationError || "no certificate"));
     }
-    let subject: string | undefined;
+    if (raw === undefined) return this.#letIn(socket, undefined, accept);
+    let subject: string;
     try {
-      subject = raw === undefined ? undefined : subjectOf(raw);
+      subject = subjectOf(raw);
     } catch (error) {
-      this.#refused(socket, String(error));
-      socket.destroy();
-      return;
+      return this.#refuse(socket, String(error));
     }
-    handOver(new NodeTcpConnection(socket, true, subject), accept);
+    const { objection } = this.#parts;
+    const reason = objection === undefined ? undefined : await objection(socket);
+    if (reason !== undefined) this.#refuse(socket, reason);
+    else this.#letIn(socket, subject, accept);
   }
+
+  #letIn(socket: TLSSocket, subject: string | undefined, accept: Accept): void {
+    this.#settle(keyOf(socket));
+    if (!socket.destroyed) handOver(new NodeTcpConnection(socket, true, subject), accept);
+  }
+
+  #refuse(socket: TLSSocket, reason: string): void {
+    this.#settle(keyOf(socket));
+    this.#refused(socket, reason);
+    socket.destroy();
+  }
+
   #refused(socket: Socket, reason: string): void {
     if (this.#counted.has(socket)) return; // Bun tells of some twice.
     this.#counted.add(socket);
-    this.#failed.value += 1;
-    const now = performance.now();
-    if (now - this.#loggedMs < LOG_PAUSE_MS) {
-      this.#unlogged += 1;
-      return;
-    }
-    const more = this.#unlogged === 0 ? {} : { unlogged: this.#unlogged };
-    this.#parts.logger.warn("a TLS handshake failed", {
-      client: plainAddress(socket.remoteAddress ?? ""),
-      reason,
-      ...more,
-    });
-    this.#loggedMs = now;
-    this.#unlogged = 0;
-  }
-
-  /** Takes other credentials for new connections when a store has changed. */
-  #watch(handshakes: TlsServer): void {
-    const { reloadCheckMs } = this.#options;
-    if (reloadCheckMs === undefined) return;
-    let seen = storeStamp(this.#options);
-    this.#looking = setInterval(() => {
-      const stamp = storeStamp(this.#options);
-      if (stamp === seen) return;
-      seen = stamp;
-      try {
-        handshakes.setSecureContext(this.#context());
-        this.#parts.logger.info("certificates reloaded", { files: storeFiles(this.#options) });
-      } catch (error) {
-        this.#parts.logger.error("certificates not reloaded, the old ones stay", { error });
-      }
-    }, reloadCheckMs);
-    this.#looking.unref();
+    this.#failures.note({ client: plainAddress(socket.remoteAddress ?? ""), reason });
   }
 }
 
@@ -231,15 +210,6 @@ interface Pending {
 /** The same for a socket and for the TLS socket on top of it. */
 function keyOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort}`;
-}
-
-/** Text that differs when a store was written or replaced. */
-function storeStamp(options: TlsOptions): string {
-  const stamps = storeFiles(options).map((path) => {
-    const found = statSync(path, { throwIfNoEntry: false });
-    return found === undefined ? "-" : `${found.ino} ${found.size} ${found.mtimeMs}`;
-  });
-  return stamps.join();
 }
 
 function codeOf(error: NodeJS.ErrnoException): string {
