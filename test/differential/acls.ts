@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { SUBJECT } from "./variants.ts";
 
 export type AclEntry = {
   readonly perms: number;
@@ -24,6 +25,7 @@ export const ACLS: Readonly<Record<string, readonly AclEntry[] | null>> = {
   open: world(ALL),
   readOnly: world(1),
   noRead: world(ALL - 1),
+  noDelete: world(ALL - 8),
   nothing: world(0),
   strangeBits: world(ALL + 64),
   creator: one(ALL, "auth", ""),
@@ -42,6 +44,8 @@ export const ACLS: Readonly<Record<string, readonly AclEntry[] | null>> = {
   badWorld: one(ALL, "world", "someone"),
   badDigest: one(ALL, "digest", "a:b:c"),
   badIp: one(ALL, "ip", "300.1.1.1/99"),
+  ann: one(ALL, "sasl", "ann"),
+  certified: [...one(ALL, "x509", SUBJECT), ...world(1)],
   super: one(ALL, "super", ""),
   goodThenBad: [...world(ALL), ...one(1, "world", "nobody")],
   nullScheme: one(ALL, null, "x"),

@@ -3,8 +3,9 @@ import { type AllowedCounts, difference } from "./compare.ts";
 import { programs } from "./generator.ts";
 import { ServerPair } from "./pair.ts";
 import { countOps, type Program } from "./program.ts";
-import type { ServerKind, Variant } from "./servers.ts";
+import type { ServerKind } from "./servers.ts";
 import { addCoverage, type Coverage } from "./transcript.ts";
+import type { Variant } from "./variants.ts";
 
 const PROGRAMS_PER_SEED = 5;
 /** Longest time for one seed, most of it for making a program that fails smaller. */
@@ -60,14 +61,19 @@ export class Campaign {
   }
 
   /**
-   * Runs random programs, seed after seed, until `opsMin` operations have been run in all.
+   * Runs random programs `of` some kind, seed after seed, until `opsMin` operations have been run
+   * in all.
    *
    * @returns the seed to go on with.
    */
-  async explore(firstSeed: number, opsMin: number): Promise<number> {
+  async explore(
+    firstSeed: number,
+    opsMin: number,
+    of: fc.Arbitrary<Program> = programs(),
+  ): Promise<number> {
     let seed = firstSeed;
     for (; this.ops < opsMin && this.failures.length < FAILURES_MAX; seed++) {
-      const property = fc.asyncProperty(programs(), (program) => this.check(program));
+      const property = fc.asyncProperty(of, (program) => this.check(program));
       // Without a bias to small values: programs should be as long and varied as they may be.
       const limits = { interruptAfterTimeLimit: SEED_MS_MAX, markInterruptAsFailure: true };
       const options = { seed, numRuns: PROGRAMS_PER_SEED, unbiased: true, ...limits };

@@ -61,6 +61,11 @@ export const REACHABLE_BY_DEFAULTS: Readonly<Record<string, readonly number[]>> 
   "multi/-1": [-6],
 };
 
+/** What is answered where users log in by SASL. */
+export const REACHABLE_BY_LOGINS: Readonly<Record<string, readonly number[]>> = {
+  sasl: [0, -115],
+};
+
 /** Cells that Apache 3.8.0 does not have, each with the allowed difference that says so. */
 export const ONLY_HERE: readonly { readonly cell: string; readonly because: string }[] = [
   { cell: "exists -102", because: "exists-needs-read" },

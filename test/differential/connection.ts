@@ -1,4 +1,5 @@
 import { connect, type Socket } from "node:net";
+import { type ConnectionOptions, connect as connectTls } from "node:tls";
 
 /** One raw connection: cuts the bytes that arrive into frames and keeps them in order. */
 export class Connection {
@@ -11,10 +12,15 @@ export class Connection {
   #wake: () => void = () => {};
 
   /** @throws the socket's error when nobody listens on `port` of 127.0.0.1. */
-  static async dial(port: number, localAddress = "127.0.0.1"): Promise<Connection> {
-    const socket = connect({ port, host: "127.0.0.1", localAddress, noDelay: true });
+  static async dial(
+    port: number,
+    localAddress = "127.0.0.1",
+    tls?: ConnectionOptions,
+  ): Promise<Connection> {
+    const to = { port, host: "127.0.0.1", localAddress, noDelay: true };
+    const socket = tls === undefined ? connect(to) : connectTls({ ...to, ...tls });
     await new Promise<void>((resolve, reject) => {
-      socket.once("connect", resolve);
+      socket.once(tls === undefined ? "connect" : "secureConnect", resolve);
       socket.once("error", reject);
     });
     return new Connection(socket);

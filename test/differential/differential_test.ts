@@ -1,8 +1,17 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Campaign } from "./campaign.ts";
-import { HITS_MIN, missedCells, ONLY_HERE, REACHABLE, REACHABLE_BY_DEFAULTS } from "./cells.ts";
-import { directedPrograms, WITHOUT_TTL } from "./directed.ts";
+import {
+  HITS_MIN,
+  missedCells,
+  ONLY_HERE,
+  REACHABLE,
+  REACHABLE_BY_DEFAULTS,
+  REACHABLE_BY_LOGINS,
+} from "./cells.ts";
+import { directedPrograms, LOGINS, WITHOUT_TTL } from "./directed.ts";
+import { programsOfLogins } from "./generator.ts";
+import { reapingPrograms } from "./reaping.ts";
 import type { ServerKind } from "./servers.ts";
 import { coverageTable } from "./transcript.ts";
 
@@ -18,13 +27,18 @@ const OPS_MIN = Number(process.env.DIFFERENTIAL_OPS ?? 10_000);
 const FIRST_SEED = Number(process.env.DIFFERENTIAL_SEED ?? 1);
 /** Of all operations, those with the servers' defaults: no TTL nodes, no enforced quotas. */
 const SHARE_BY_DEFAULTS = 0.1;
+const SHARE_OF_LOGINS = 0.1;
+/** These wait for the server's own looks at its nodes. */
+const SHARE_OF_REAPING = 0.05;
 
 const everything = new Campaign([FIRST, SECOND], "everything");
 const defaults = new Campaign([FIRST, SECOND], "defaults");
+const logins = new Campaign([FIRST, SECOND], "logins");
+const reaping = new Campaign([FIRST, SECOND], "reaping");
+const campaigns = [everything, defaults, logins, reaping];
 
 test.after(async () => {
-  await everything.end();
-  await defaults.end();
+  for (const campaign of campaigns) await campaign.end();
 });
 
 function report(campaign: Campaign): void {
@@ -52,9 +66,25 @@ test("both answer alike with the settings that servers have by default", async (
   assert.is(defaults.failures.length, 0, "see the differences above");
 });
 
+test("both know who logs in by SASL or certificate, and what is theirs", async () => {
+  await logins.repeat(LOGINS, 1);
+  await logins.explore(FIRST_SEED, OPS_MIN * SHARE_OF_LOGINS, programsOfLogins());
+  await logins.end();
+  report(logins);
+  assert.is(logins.failures.length, 0, "see the differences above");
+});
+
+test("both remove empty containers and nodes past their time, and no others", async () => {
+  await reaping.explore(FIRST_SEED, OPS_MIN * SHARE_OF_REAPING, reapingPrograms());
+  await reaping.end();
+  report(reaping);
+  assert.is(reaping.failures.length, 0, "see the differences above");
+});
+
 test("every code that a request can be answered with was reached often enough on both", () => {
   assert.equal(missedCells(REACHABLE, everything.coverage), []);
   assert.equal(missedCells(REACHABLE_BY_DEFAULTS, defaults.coverage), []);
+  assert.equal(missedCells(REACHABLE_BY_LOGINS, logins.coverage), []);
 });
 
 test("what only later releases than 3.8.0 answer was reached here", () => {
@@ -64,7 +94,7 @@ test("what only later releases than 3.8.0 answer was reached here", () => {
 });
 
 test("each server told digests, and each of them was by the rule", () => {
-  for (const campaign of [everything, defaults]) {
+  for (const campaign of campaigns) {
     for (const count of campaign.digests) assert.ok(count > campaign.ops / 20, `${count} digests`);
     for (const count of campaign.hashLines) assert.ok(count > 0, `${count} lines of hash`);
   }

@@ -17,6 +17,33 @@ export const WITHOUT_TTL: Program = program([
   [node("createTTL", "@/s", { flags: 6 }), node("createTTL", "@/u", { ttl: 0 })],
 ]);
 
+/** Who they are, by each way to say so; whom the server refuses is told, and gets nothing. */
+export const LOGINS: Program = {
+  identities: ["sasl:ann:secret", "x509", "sasl:ann:wrong", "sasl:nobody:x", "digest:alice:a"],
+  steps: [0, 1, 2, 3, 4].flatMap((session): Step[] => [
+    {
+      kind: "batch",
+      session,
+      ops: [
+        { op: "whoAmI" },
+        node("create", `@/ann${session}`, { acl: "ann" }),
+        node("create", `@/certified${session}`, { acl: "certified" }),
+        node("create", `@/own${session}`, { acl: "creator" }),
+        { op: "getACL", path: `@/own${session}` },
+        ...["@/ann0", "@/certified1", "@/own0", "@/own1", "@/own4"].flatMap((path): Op[] => [
+          { op: "getData", path, watch: false },
+          { op: "setData", path, data: "w", version: -1 },
+        ]),
+      ],
+    },
+    { kind: "drop", session },
+    { kind: "batch", session, ops: [{ op: "whoAmI" }] },
+    ...(session === 0 ? [] : [{ kind: "batch", session, ops: [{ op: "sasl" }] } as const]),
+    { kind: "batch", session, ops: [{ op: "sasl", token: "out of turn" }] },
+    { kind: "batch", session, ops: [{ op: "auth", scheme: "sasl", auth: "ann" }] },
+  ]),
+};
+
 function program(batches: readonly (readonly Op[])[], identity: string | null = null): Program {
   const steps = batches.map((ops): Step => ({ kind: "batch", session: 0, ops }));
   return { identities: [identity], steps };

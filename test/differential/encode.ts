@@ -133,7 +133,7 @@ function writeBody(writer: FrameWriter, op: Op, context: EncodeContext): void {
       writer.int(0).text(op.scheme).text(op.auth);
       return;
     case "sasl":
-      writer.text("");
+      writer.text(op.token ?? "");
       return;
     case "reconfig":
       writer.text(null).text("2").text(null).long(-1n);

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { withoutChance } from "./sasl_token.ts";
 import type { Json, JsonObject } from "./transcript.ts";
 import { type FrameReader, hex } from "./wire.ts";
 
@@ -135,13 +136,17 @@ function readBody(op: string, reader: FrameReader, to: Normaliser): Json {
     case "whoAmI":
       return sorted(reader.list(() => `${reader.text()}:${reader.text()}`));
     case "sasl":
-      return dataText(reader.buffer());
+      return saslText(reader.buffer());
     case "multi":
     case "multiRead":
       return readResults(reader, to);
     default:
       return null; // No body; what is there all the same is reported as `rest`.
   }
+}
+
+function saslText(token: Uint8Array | null): Json {
+  return token === null ? null : withoutChance(TEXT.decode(token));
 }
 
 /** Neighbours of equal permissions and scheme are sorted: `auth` expands in no certain order. */

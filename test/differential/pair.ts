@@ -1,9 +1,10 @@
 import type { Program } from "./program.ts";
 import { Runner } from "./runner.ts";
-import { askWord, type Server, type ServerKind, startServer, type Variant } from "./servers.ts";
+import { askWord, type Server, type ServerKind, startServer } from "./servers.ts";
 import { transactionsOf } from "./transaction_log.ts";
 import type { Transcript } from "./transcript.ts";
 import { DigestedTree, type DigestReport } from "./tree_digest.ts";
+import type { Variant } from "./variants.ts";
 
 /** Two servers that get the same programs from the start of their lives, so run alike. */
 export class ServerPair {

@@ -59,8 +59,10 @@ export type AuthOp = {
   readonly auth: string | null;
 };
 export type BareOp = {
-  readonly op: "whoAmI" | "ping" | "closeSession" | "sasl" | "reconfig";
+  readonly op: "whoAmI" | "ping" | "closeSession" | "reconfig";
 };
+/** Without a token it asks for a challenge; one that answers none ends the connection. */
+export type SaslOp = { readonly op: "sasl"; readonly token?: string };
 /** The frame of `of` with its body cut by `cut` bytes, then `tail` (hexadecimal) added. */
 export type GarbledOp = {
   readonly op: "garbled";
@@ -86,6 +88,7 @@ export type Op =
   | MultiOp
   | AuthOp
   | BareOp
+  | SaslOp
   | GarbledOp
   | UnknownOp
   | RawOp;
@@ -111,11 +114,20 @@ export type SessionStep = {
   readonly kind: "drop" | "expire" | "vanish" | "steal" | "wrongPassword" | "zxidAhead";
   readonly session: number;
 };
-export type Step = BatchStep | TogetherStep | SessionStep;
+/** Waits until the server itself has removed the node at `path`. */
+export type ReapStep = { readonly kind: "reap"; readonly path: string };
+export type Step = BatchStep | TogetherStep | SessionStep | ReapStep;
+
+/**
+ * `user:password` for an auth packet by digest in the same write as the handshake,
+ * `digest:user:password` for one behind it, `sasl:user:password` for a login by SASL, `x509` for a
+ * connection by TLS with a certificate; null proves nothing.
+ */
+export type Identity = string | null;
 
 export type Program = {
-  /** What each session says in an auth packet when it connects; null says nothing. */
-  readonly identities: readonly (string | null)[];
+  /** What each session proves when it connects. */
+  readonly identities: readonly Identity[];
   /** Where each session connects from; 127.0.0.1 where left out. */
   readonly addresses?: readonly string[];
   /** The xids that each session uses again and again; left out, it counts from 1. */

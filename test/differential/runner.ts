@@ -10,6 +10,7 @@ const CONTROL_TIMEOUT_MS = 120_000;
 const EXPIRY_MS_MAX = 30_000;
 const CLOSE_MS_MAX = 5_000;
 const POLL_MS = 5;
+const NO_NODE = -101;
 /** Nodes of a program that may get quotas; their places under /zookeeper/quota exist. */
 const PLACES = ["@", "~", "~/a", "~/b"];
 /** Nodes that outlive a program, with the list that each has on a fresh server. */
@@ -33,12 +34,12 @@ export class Runner {
   constructor(server: Server) {
     this.#server = server;
     const normaliser = new Normaliser("/none", 0n);
-    this.#control = new Session({ port: server.port, normaliser });
+    this.#control = new Session({ ...server, normaliser });
   }
 
   async run(program: Program): Promise<Transcript> {
     const normaliser = await this.#prepare(`/d${this.#programCount++}`, program);
-    const run = new Run(program, this.#server.port, normaliser, this.#control);
+    const run = new Run(program, this.#server, normaliser, this.#control);
     try {
       await run.steps();
       const tree = await this.#tree(["@", "~"]);
@@ -52,9 +53,11 @@ export class Runner {
   async #prepare(root: string, { apart = false, ...program }: Program): Promise<Normaliser> {
     const control = this.#control;
     control.requests.length = 0;
-    if (!control.connected) await control.connect(CONTROL_TIMEOUT_MS, SUPER);
+    if (!control.connected) await control.connect(CONTROL_TIMEOUT_MS, `digest:${SUPER}`);
     await control.barrier();
-    const normaliser = new Normaliser(root, control.lastZxid, !apart);
+    // A server may try twice to remove a node, and each time takes a zxid.
+    const isOrdered = !apart && program.steps.every(({ kind }) => kind !== "reap");
+    const normaliser = new Normaliser(root, control.lastZxid, isOrdered);
     control.normaliser = normaliser;
     const roots = apart ? program.identities.map((_, at) => `@/${at}`) : [];
     await this.#ask([...PLACES, ...roots].map(newNode));
@@ -108,14 +111,14 @@ class Run {
   readonly #entries: readonly Entry[][];
   readonly #control: Session;
 
-  constructor(program: Program, port: number, normaliser: Normaliser, control: Session) {
+  constructor(program: Program, server: Server, normaliser: Normaliser, control: Session) {
     const { identities, addresses, xids, apart = false } = program;
     this.#program = program;
     this.#control = control;
     this.#sessions = identities.map((_, at) => {
       const { root, baseZxid } = normaliser;
       const own = apart ? new Normaliser(`${root}/${at}`, baseZxid, false) : normaliser;
-      return new Session({ port, normaliser: own, xids, address: addresses?.[at] });
+      return new Session({ ...server, normaliser: own, xids, address: addresses?.[at] });
     });
     this.#entries = identities.map(() => []);
   }
@@ -144,6 +147,11 @@ class Run {
     if (step.kind === "together") {
       const batch = (ops: readonly Op[], at: number): Promise<void> => this.#batch(ops, at);
       await Promise.all(step.batches.map(batch));
+      return;
+    }
+    if (step.kind === "reap") {
+      await this.#reaped(step.path);
+      await this.#flush();
       return;
     }
     const session = this.#session(step.session);
@@ -207,6 +215,19 @@ class Run {
     session.take();
   }
 
+  /** Waits until the server has removed `path` by itself. */
+  async #reaped(path: string): Promise<void> {
+    const control = this.#control;
+    const deadline = Date.now() + EXPIRY_MS_MAX;
+    for (;;) {
+      control.take();
+      await control.request([{ op: "exists", path, watch: false }]);
+      if (control.take().some((entry) => entry.kind === "reply" && entry.err === NO_NODE)) return;
+      if (Date.now() > deadline) throw new Error(`${path} is still there`);
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
+
   /** Takes what has arrived on all connections by now. */
   async #flush(order: (entries: Entry[]) => Entry[] = (entries) => entries): Promise<void> {
     await Promise.all(this.#sessions.map((session) => session.barrier()));
@@ -231,11 +252,12 @@ function endsConnection(op: Op): boolean {
   if (op.op === "auth") {
     return op.auth === null || (op.scheme !== "digest" && op.scheme !== "ip");
   }
+  if (op.op === "sasl") return op.token !== undefined;
   return op.op === "closeSession" || op.op === "unknown" || op.op === "check" || op.op === "raw";
 }
 
 function endsSession(step: Step): boolean {
-  if (step.kind === "together") return false;
+  if (step.kind === "together" || step.kind === "reap") return false;
   if (step.kind === "batch") return step.ops.some((op) => op.op === "closeSession");
   return step.kind === "expire" || step.kind === "vanish";
 }

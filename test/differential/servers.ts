@@ -5,11 +5,14 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Connection } from "./connection.ts";
+import { settingsOf, type Variant } from "./variants.ts";
 
 export type ServerKind = "apache" | "zookit";
 export type Server = {
   readonly kind: ServerKind;
   readonly port: number;
+  /** Where `logins` listens for TLS. */
+  readonly tlsPort: number;
   /** Holds all its files, the data in `data`. */
   readonly home: string;
   /** Ends the process and waits for its end; the files stay. */
@@ -17,14 +20,18 @@ export type Server = {
   /** Removes the files of a stopped server. */
   discard(): void;
 };
-/** Settings that some answers hang on. */
-export type Variant = "everything" | "defaults";
 
 /** Credentials of the super user on every server started here. */
 export const SUPER = "super:secret";
 const START_MS_MAX = 30_000;
 const WORD_MS_MAX = 10_000;
-const APACHE_JAR = "/usr/share/java/zookeeper.jar";
+/** The last ones are for TLS; Debian's package does not name them to Java. */
+const APACHE_JARS = [
+  "zookeeper",
+  "netty-resolver",
+  "netty-codec",
+  "netty-transport-native-unix-common",
+].map((name) => `/usr/share/java/${name}.jar`);
 const ZOOKIT = join(import.meta.dirname, "../../bin/zookit.js");
 
 /** In memory where the system has such a place: neither server waits for a disk. */
@@ -36,13 +43,8 @@ const PROPERTIES = [
   "-Dzookeeper.admin.enableServer=false",
   "-Dzookeeper.4lw.commands.whitelist=*",
   `-Dzookeeper.DigestAuthenticationProvider.superDigest=super:${superHash}`,
-  "-Dznode.container.checkIntervalMs=86400000", // Reaping at random moments is not comparable.
   "-Dzookeeper.snapCount=2000000000", // The log keeps every transaction.
 ];
-const VARIANTS: Readonly<Record<Variant, readonly string[]>> = {
-  everything: ["-Dzookeeper.extendedTypesEnabled=true", "-Dzookeeper.enforceQuota=true"],
-  defaults: [],
-};
 
 // A run that is stopped leaves no server behind.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
@@ -50,8 +52,9 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => 
 /** @throws Error with the last lines of its log when the server does not start to serve. */
 export async function startServer(kind: ServerKind, variant: Variant): Promise<Server> {
   const home = mkdtempSync(join(FOLDER, `differential-${kind}-`));
-  const port = await freePort();
+  const [port, tlsPort] = [await freePort(), await freePort()];
   const config = join(home, "zoo.cfg");
+  const { properties, config: more } = settingsOf(variant, home, tlsPort);
   const settings = {
     tickTime: 20, // Also the grain of expiry.
     dataDir: join(home, "data"),
@@ -60,10 +63,11 @@ export async function startServer(kind: ServerKind, variant: Variant): Promise<S
     minSessionTimeout: 60,
     maxSessionTimeout: 120_000,
     maxClientCnxns: 0,
+    ...more,
   };
   const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}\n`);
   writeFileSync(config, lines.join(""));
-  const [command, args] = commandLine(kind, [...PROPERTIES, ...VARIANTS[variant]], config);
+  const [command, args] = commandLine(kind, [...PROPERTIES, ...properties], config);
   const child = spawn(command, args, { cwd: home, stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
   const keep = (chunk: Buffer): void => {
@@ -94,7 +98,7 @@ export async function startServer(kind: ServerKind, variant: Variant): Promise<S
     discard();
     throw new Error(`the ${kind} server did not start:\n${log}`, { cause });
   }
-  return { kind, port, home, stop, discard };
+  return { kind, port, tlsPort, home, stop, discard };
 }
 
 function commandLine(
@@ -104,7 +108,7 @@ function commandLine(
 ): [string, string[]] {
   if (kind === "zookit") return [process.execPath, [ZOOKIT, "serve", config, ...properties]];
   const heap = ["-Xmx256m", "-XX:+UseSerialGC"];
-  const path = ["-cp", `/etc/zookeeper/conf:${APACHE_JAR}`];
+  const path = ["-cp", ["/etc/zookeeper/conf", ...APACHE_JARS].join(":")];
   const main = "org.apache.zookeeper.server.ZooKeeperServerMain";
   return ["java", [...heap, ...properties, "-Dzookeeper.forceSync=no", ...path, main, config]];
 }

@@ -1,14 +1,17 @@
 import { Connection } from "./connection.ts";
 import { type EncodeContext, encodeOp } from "./encode.ts";
 import { decodeBody, type Normaliser } from "./normalise.ts";
-import type { Op } from "./program.ts";
+import type { Identity, Op } from "./program.ts";
+import { saslToken } from "./sasl_token.ts";
 import type { ConnectedEntry, Entry } from "./transcript.ts";
+import { clientTls } from "./variants.ts";
 import { FrameReader, FrameWriter } from "./wire.ts";
 
 const EVENT_XID = -1;
 const PING_XID = -2;
 const AUTH_XID = -4;
 const SET_WATCHES_XID = -8;
+const REPLY_HEADER_BYTES = 16;
 /** How long an answer may take before the transcript says that there is none. */
 const ANSWER_MS_MAX = 10_000;
 export const TIMEOUT_MS = 60_000;
@@ -17,6 +20,8 @@ export const SHORTEST_MS = 0;
 
 export type SessionOptions = {
   readonly port: number;
+  /** Where the server listens for TLS. */
+  readonly tlsPort: number;
   readonly normaliser: Normaliser;
   /** The xids that the session uses again and again; left out, it counts. */
   readonly xids?: readonly number[] | undefined;
@@ -40,6 +45,8 @@ export class Session {
   #greeted = true;
   #endTold = true;
   #entries: Entry[] = [];
+  /** The server's last token of SASL. */
+  #challenge = "";
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -61,16 +68,17 @@ export class Session {
 
   /**
    * Connects: re-attaches the session where there is one, and begins a long one where it has
-   * ended. The auth packet follows in the same write, so that the server has to keep it behind
-   * the unfinished handshake.
+   * ended. Where the auth packet follows in the same write, the server has to keep it behind the
+   * unfinished handshake.
    */
-  async connect(timeoutMs: number, identity: string | null): Promise<void> {
+  async connect(timeoutMs: number, identity: Identity): Promise<void> {
     const wasNew = !this.exists;
-    await this.#hello(0n, timeoutMs, this.#password);
-    if (identity !== null) {
-      this.send([{ op: "auth", scheme: "digest", auth: identity }]);
-    }
+    const [, way, credentials = ""] = /^(sasl|digest|x509):?(.*)$/.exec(identity ?? "") ?? [];
+    await this.#hello(0n, timeoutMs, this.#password, way === "x509");
+    if (identity !== null && way === undefined) this.send([digest(identity)]);
     await this.#settle();
+    if (way === "digest" && this.exists) await this.request([digest(credentials)]);
+    if (way === "sasl" && this.exists) await this.#logIn(credentials);
     if (!wasNew && !this.exists) await this.connect(TIMEOUT_MS, identity);
   }
 
@@ -136,9 +144,23 @@ export class Session {
     return this.#entries.splice(0);
   }
 
-  async #hello(lastZxid: bigint, timeoutMs: number, password: Uint8Array): Promise<void> {
-    const { port, address } = this.#options;
-    this.#connection = await Connection.dial(port, address);
+  async #logIn(identity: string): Promise<void> {
+    await this.request([{ op: "sasl" }]);
+    await this.request([{ op: "sasl", token: saslToken(identity, this.#challenge) }]);
+    // Who is refused is told so, and the connection ends.
+    if (this.#challenge === "") await this.ended(ANSWER_MS_MAX);
+  }
+
+  async #hello(
+    lastZxid: bigint,
+    timeoutMs: number,
+    password: Uint8Array,
+    isByTls = false,
+  ): Promise<void> {
+    const { port, tlsPort, address } = this.#options;
+    this.#connection = await (isByTls
+      ? Connection.dial(tlsPort, address, clientTls())
+      : Connection.dial(port, address));
     [this.#greeted, this.#endTold, this.#owed] = [false, false, []];
     const hello = new FrameWriter().int(0).long(lastZxid).int(timeoutMs).long(this.#id);
     this.#connection.write(hello.buffer(password).bool(false).frame());
@@ -197,6 +219,7 @@ export class Session {
     const op = nameOf(this.requests[request]);
     if (op === "closeSession" && err === 0) this.#id = 0n;
     const none = err !== 0 && reader.left() === 0;
+    if (op === "sasl") this.#challenge = tokenOf(frame);
     const body = none ? null : decodeBody(op, reader, to);
     return { kind: "reply", op, request, xid, zxid: to.zxid(zxid), err, body };
   }
@@ -210,6 +233,15 @@ export class Session {
     if (op.op === "setWatches" || op.op === "setWatches2") return SET_WATCHES_XID;
     return count;
   }
+}
+
+function digest(auth: string): Op {
+  return { op: "auth", scheme: "digest", auth };
+}
+
+/** The token in a reply to SASL; empty where there is none. */
+function tokenOf(frame: Uint8Array): string {
+  return new TextDecoder().decode(frame.subarray(REPLY_HEADER_BYTES + 4));
 }
 
 /** The request's own name, also where it was sent garbled. */
