@@ -17,6 +17,8 @@ export class NodeStore {
   readonly #bytes: Uint8Array[] = [];
   #firstFree = NONE;
   #end = 0;
+  /** Records that there is memory for. */
+  #capacity = 0;
 
   /** Indexes from here on were never used. */
   get end(): number {
@@ -36,7 +38,7 @@ export class NodeStore {
       this.ints(node).fill(0, this.base(node), this.base(node) + RECORD_INTS);
     } else {
       if (this.#end === NODES_MAX) throw new InvariantError(`more than ${NODES_MAX} znodes`);
-      if (this.#end >>> SEGMENT_BITS === this.#ints.length) this.#addSegment();
+      if (this.#end === this.#capacity) this.#grow();
     }
     const taken = node === NONE ? this.#end++ : node;
     const ints = this.ints(taken);
@@ -188,11 +190,19 @@ export class NodeStore {
     return this.#bytes[node >>> SEGMENT_BITS] as Uint8Array;
   }
 
-  #addSegment(): void {
-    // Untouched memory of a segment costs address space only.
-    const memory = new ArrayBuffer(RECORD_BYTES << SEGMENT_BITS);
-    this.#ints.push(new Int32Array(memory));
-    this.#bytes.push(new Uint8Array(memory));
+  /** The first segment begins small and doubles: many a tree is small, and replaced soon. */
+  #grow(): void {
+    const isWhole = this.#capacity % SEGMENT_RECORDS === 0;
+    // Untouched memory of a whole segment costs address space only.
+    const count = this.#capacity === 0 ? FIRST_RECORDS : SEGMENT_RECORDS;
+    const records = isWhole ? count : this.#capacity * 2;
+    const ints = new Int32Array(records * RECORD_INTS);
+    const index = this.#end >>> SEGMENT_BITS;
+    const before = this.#ints[index];
+    if (before !== undefined) ints.set(before);
+    this.#ints[index] = ints;
+    this.#bytes[index] = new Uint8Array(ints.buffer);
+    this.#capacity = index * SEGMENT_RECORDS + records;
   }
 }
 
@@ -242,7 +252,10 @@ const RECORD_INTS_BITS = 5;
 const RECORD_INTS = 1 << RECORD_INTS_BITS;
 const RECORD_BYTES = RECORD_INTS * 4;
 const SEGMENT_BITS = 15;
-const SEGMENT_MASK = (1 << SEGMENT_BITS) - 1;
+const SEGMENT_RECORDS = 1 << SEGMENT_BITS;
+const SEGMENT_MASK = SEGMENT_RECORDS - 1;
+/** Records that a tree begins with. */
+const FIRST_RECORDS = 128;
 const NAME_INLINE_BYTES = 16;
 const NAME_LENGTH_MASK = 0xff_ffff;
 const SYSTEM_FLAG = 0x100_0000;

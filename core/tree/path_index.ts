@@ -18,8 +18,7 @@ export class PathIndex {
     this.#nodes = nodes;
     this.#seed = mix(seed);
     this.#multiplier = mix(seed ^ 0x5bd1_e995) | 1;
-    for (let i = 0; i < SHARD_COUNT; i++) this.#shards.push(new Shard(SLOTS_MIN));
-    this.#bytesHeld = SHARD_COUNT * SLOTS_MIN * SLOT_BYTES;
+    for (let i = 0; i < SHARD_COUNT; i++) this.#shards.push(NO_ENTRIES);
   }
 
   get bytesHeld(): number {
@@ -56,8 +55,13 @@ export class PathIndex {
 
   /** Adds a node that is not in the index. */
   add(hash: number, node: number): void {
-    const shard = this.#shards[hash >>> SHARD_SHIFT] as Shard;
-    if (shard.isFull) {
+    const index = hash >>> SHARD_SHIFT;
+    let shard = this.#shards[index] as Shard;
+    if (shard === NO_ENTRIES) {
+      shard = new Shard(SLOTS_MIN);
+      this.#shards[index] = shard;
+      this.#bytesHeld += shard.slots.byteLength;
+    } else if (shard.isFull) {
       this.#bytesHeld += shard.slots.byteLength;
       shard.grow();
     }
@@ -128,4 +132,5 @@ function mix(value: number): number {
 const SHARD_COUNT = 256;
 const SHARD_SHIFT = 24;
 const SLOTS_MIN = 8;
-const SLOT_BYTES = 8;
+/** Stands for every table that has no entry yet: small trees need only a few. */
+const NO_ENTRIES = new Shard(SLOTS_MIN);

@@ -10,6 +10,8 @@ export interface Mutant {
   /** What is wrong then; with the issue of Apache's that it brings back, where there is one. */
   readonly name: string;
   readonly edits: readonly Edit[];
+  /** Whether a handful of seeds is enough to notice it. */
+  readonly isQuick?: boolean;
 }
 
 function mutant(
@@ -37,8 +39,8 @@ const ZAB: readonly Mutant[] = [
     "    this.#queue.push(batch);\n    this.#user.durable(batch.lastZxid);\n",
   ]),
   mutant("NEWLEADER acknowledged before the log is durable (3911)", LEARNER_SYNC, [
-    "    if (peer.durable < this.#newLeaderAt) return;\n",
-    "",
+    "      this.#newLeaderAt = peer.log.last;\n",
+    "      this.#newLeaderAt = peer.log.last;\n      this.#acknowledgeLeader();\n",
   ]),
   {
     name: "epoch on disk before the transactions (4643)",
@@ -62,10 +64,30 @@ const ZAB: readonly Mutant[] = [
     "    for (const staged of this.#staged) this.#log.propose(staged);\n",
     "    this.#learner.peer.log.reset(this.#stagedLast);\n",
   ]),
-  mutant("NEWLEADER taken before the end of SNAP (3104)", LEARNER_SYNC, [
-    "      this.#held = [];\n      return peer.receiveSnapshot(this.#link, zxid);",
-    "      return peer.receiveSnapshot(this.#link, zxid);",
-  ]),
+  mutant(
+    "the window of transactions is not fed while synchronising (4925)",
+    `${CORE}/log_tail.ts`,
+    [
+      "    this.#applied = zxid;\n    this.#forget();",
+      "    const wasFar = this.#applied > 0 && zxid > this.#applied + 1;\n" +
+        "    this.#applied = zxid;\n" +
+        "    if (wasFar) this.#runs = this.#runs.filter((run) => run.lastZxid > zxid);\n" +
+        "    this.#forget();",
+    ],
+  ),
+  mutant(
+    "NEWLEADER before what follows the snapshot (3104)",
+    `${CORE}/leader_learners.ts`,
+    [
+      "    const committed = this.#committed;\n    for",
+      "    const committed = this.#committed;\n    this.#sendNewLeader(link);\n    for",
+    ],
+    [
+      "    const { membership, pending } = this.#peer;\n    const text",
+      "  }\n\n  #sendNewLeader(link: LearnerLink): void {\n" +
+        "    const { membership, pending } = this.#peer;\n    const text",
+    ],
+  ),
   mutant("what is proposed is applied at once", LEARNER_LOG, [
     "    this.#learner.peer.append(fresh);\n",
     "    this.#learner.peer.append(fresh);\n" +
@@ -87,27 +109,26 @@ const ZAB: readonly Mutant[] = [
     'return owner === from ? undefined : "SessionMoved";',
     "return undefined;",
   ]),
-  mutant("votes ignore the epoch", `${CORE}/vote.ts`, [
-    "  if (one.peerEpoch !== other.peerEpoch) return one.peerEpoch > other.peerEpoch;\n",
-    "",
-  ]),
-  mutant("votes ignore the log", `${CORE}/vote.ts`, [
-    "  if (one.zxid !== other.zxid) return one.zxid > other.zxid;\n",
-    "",
-  ]),
-  mutant("a leader does not look at who has more of the history", `${CORE}/leader_discovery.ts`, [
-    "if (isAhead) this.#overtakenBy = link.sid;",
-    "if (isAhead && currentEpoch < 0) this.#overtakenBy = link.sid;",
-  ]),
-  mutant("the promise of an epoch is not kept on disk", "plugins/zab/disk_effects.ts", [
-    'if (which === "accepted") await storage.setAcceptedEpoch(epoch);',
-    'if (which === "accepted") await undefined;',
-  ]),
+  {
+    name: "neither votes nor leaders look at who has more of the history",
+    edits: [
+      {
+        file: `${CORE}/vote.ts`,
+        find: "  if (one.zxid !== other.zxid) return one.zxid > other.zxid;\n",
+        put: "",
+      },
+      {
+        file: `${CORE}/leader_discovery.ts`,
+        find: "if (isAhead) this.#overtakenBy = link.sid;",
+        put: "if (isAhead && currentEpoch < 0) this.#overtakenBy = link.sid;",
+      },
+    ],
+  },
 ];
 
 /** Faults in storage and snapshots. */
 const STORAGE: readonly Mutant[] = [
-  mutant("a checkpoint says that it holds more than it does", "plugins/zab/checkpoints.ts", [
+  mutant("a checkpoint says that it holds more than it does", "core/server/checkpoints.ts", [
     "storage.checkpoint({ zxid,",
     "storage.checkpoint({ zxid: storage.lastZxid,",
   ]),
@@ -119,10 +140,46 @@ const STORAGE: readonly Mutant[] = [
     "    this.#state = stateOf(this.#state.zxid, -1, installCount);",
     "    this.#state = stateOf(changes.zxid, -1, installCount);",
   ]),
-  mutant("memory kept after an aborted SNAP (3642)", "core/server/replica.ts", [
-    "    this.#reset(this.#parts.makeTree());\n    const loader = new SnapshotLoader(tree);",
-    "    this.#reset(tree);\n    const loader = new SnapshotLoader(tree);",
-  ]),
+  {
+    name: "memory kept after an aborted SNAP (3642)",
+    edits: [
+      {
+        file: "core/server/replica.ts",
+        find: "    this.#reset(this.#parts.makeTree());\n    const loader",
+        put: "    this.#reset(tree);\n    const loader",
+      },
+      {
+        file: `${CORE}/peer.ts`,
+        find: '    this.#busyTree = "reloading";\n    this.emit({ kind: "reload" });',
+        put: "    this.#isTreeForeign = false;",
+      },
+    ],
+  },
+  {
+    name: "a checkpoint of what is not committed",
+    edits: [
+      {
+        file: "plugins/zab/driver.ts",
+        find: '      if (this.status.serving === "read-write") this.#disk',
+        put: "      this.#disk",
+      },
+      {
+        file: "plugins/zab/driver.ts",
+        find: "    const { lastZxid } = storage;\n",
+        put: "    const { lastZxid } = storage;\n    this.#hasDelivered = true;\n",
+      },
+      {
+        file: "storage/sqlite/storage_engine.ts",
+        find: "if (through > this.#lastZxid || through < this.#tree.zxid) return false;",
+        put: "if (through > this.#lastZxid) return false;",
+      },
+      {
+        file: "storage/sqlite/storage_engine.ts",
+        find: "    if (!isInLog && through !== this.#tree.zxid) return false;\n",
+        put: "",
+      },
+    ],
+  },
   mutant(
     "the log of before stays when a snapshot is installed",
     "storage/sqlite/storage_engine.ts",
@@ -136,6 +193,27 @@ const SERVER: readonly Mutant[] = [
     "a server that is behind welcomes a client that has seen more",
     "core/server/handshake.ts",
     ["    if (request.lastZxidSeen > tree.lastZxid) return connection.destroy();\n", ""],
+  ),
+  mutant(
+    "a read before the own write",
+    "core/server/connection.ts",
+    [
+      "    } else if (route === ROUTE.sync) {\n",
+      "    } else if (route === ROUTE.read && !this.#blocked) {\n" +
+        "      const out = this.#context.output.open(this);\n" +
+        "      const at = out.length;\n" +
+        "      this.#execute(bytes, start, end);\n" +
+        "      this.#early.push(out.copy(at));\n" +
+        "      out.truncate(at);\n" +
+        "    } else if (route === ROUTE.sync) {\n",
+    ],
+    [
+      "      this.#execute(queue.bytes, queue.headStart, queue.headEnd);\n",
+      "      const early = route === ROUTE.read ? this.#early.shift() : undefined;\n" +
+        "      if (early !== undefined) this.#context.output.open(this).raw(early);\n" +
+        "      else this.#execute(queue.bytes, queue.headStart, queue.headEnd);\n",
+    ],
+    ["  #syncsDone = 0;\n", "  #syncsDone = 0;\n  readonly #early: Uint8Array[] = [];\n"],
   ),
   mutant("a reply before its event", "core/server/connection.ts", [
     "    output.open(this).raw(frame);\n",

@@ -1,23 +1,27 @@
 /**
  * Breaks a copy of the sources on purpose, one mutant at a time, and counts the seeds until it is
- * noticed: `npm run mutants -- --seeds 200 [--only TEXT]`. Exits 1 when one lives, or when the text
- * that it changes is not there any more.
+ * noticed: `npm run mutants -- --seeds 200 [--only TEXT] [--jobs N]`. `--quick` tries only those
+ * that few seeds catch. Exits 1 when one lives, or when the text that it changes is not there any
+ * more.
  */
-import { spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { MUTANTS, type Mutant } from "./list.ts";
 
 const SOURCES = ["client", "core", "plugins", "simulation", "storage", "transports"];
 const FILES = ["package.json", "tsconfig.json"];
+const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
 
 const { values } = parseArgs({
   options: {
     seeds: { type: "string", default: "200" },
     from: { type: "string", default: "1" },
     only: { type: "string", default: "" },
+    jobs: { type: "string", default: String(availableParallelism()) },
+    quick: { type: "boolean", default: false },
   },
 });
 
@@ -32,57 +36,75 @@ function copySources(): string {
 }
 
 /** @returns undoes it. */
-function breakCopy(folder: string, mutant: Mutant): () => void {
+function breakCopy(folder: string, { name, edits }: Mutant): () => void {
   const before = new Map<string, string>();
-  for (const { file, find, put } of mutant.edits) {
+  const undo = (): void => {
+    for (const [path, text] of before) writeFileSync(path, text);
+  };
+  for (const { file, find, put } of edits) {
     const path = join(folder, file);
     const text = readFileSync(path, "utf8");
     if (!before.has(path)) before.set(path, text);
     const count = text.split(find).length - 1;
-    if (count !== 1) throw new Error(`${mutant.name}: its text is ${count} times in ${file}`);
-    writeFileSync(
-      path,
-      text.replace(find, () => put),
-    );
+    if (count !== 1) {
+      undo();
+      throw new Error(`${name}: its text is ${count} times in ${file}`);
+    }
+    const broken = text.replace(find, () => put);
+    writeFileSync(path, broken);
   }
-  return () => {
-    for (const [path, text] of before) writeFileSync(path, text);
-  };
+  return undo;
 }
 
 /** What the seeds say: the number of seeds run, and why the last one failed. */
-function runSeeds(folder: string): { seeds: number; reason: string } | undefined {
+function runSeeds(folder: string): Promise<{ seeds: number; reason: string } | undefined> {
   const { seeds, from } = values;
-  const command = ["--import", "tsx", "simulation/seeds/run.ts", "--seeds", seeds, "--from", from];
-  const run = spawnSync(process.execPath, command, { cwd: folder, encoding: "utf8" });
-  if (run.status === 0) return undefined;
-  const failed = /^seed (\d+) failed at \S+ virtual ms: (.*)$/m.exec(run.stdout);
-  if (failed === null) throw new Error(`the seeds did not run: ${run.stderr}`);
-  return { seeds: Number(failed[1]) - Number(from) + 1, reason: failed[2] as string };
+  const file = "simulation/seeds/run.ts";
+  const args = [...process.execArgv, file, "--jobs", "1", "--seeds", seeds, "--from", from];
+  const options = { cwd: folder, encoding: "utf8", maxBuffer: OUTPUT_BYTES_MAX } as const;
+  return new Promise((done, reject) => {
+    execFile(process.execPath, args, options, (error, stdout, stderr) => {
+      if (error === null) return done(undefined);
+      const failed = /^seed (\d+) failed at \S+ virtual ms: (.*)$/m.exec(stdout);
+      if (failed === null) return reject(new Error(`the seeds did not run: ${stderr}`));
+      done({ seeds: Number(failed[1]) - Number(from) + 1, reason: failed[2] as string });
+    });
+  });
 }
 
-const folder = copySources();
-let alive = 0;
-try {
-  for (const mutant of MUTANTS.filter(({ name }) => name.includes(values.only))) {
-    let line: string;
-    try {
-      const undo = breakCopy(folder, mutant);
-      const caught = runSeeds(folder);
-      undo();
-      if (caught === undefined) alive += 1;
-      line =
-        caught === undefined
-          ? `LIVES after ${values.seeds}`
-          : `${String(caught.seeds).padStart(5)}  ${caught.reason.slice(0, 110)}`;
-    } catch (error) {
-      alive += 1;
-      line = `FAILED ${(error as Error).message.slice(0, 300)}`;
-    }
-    console.log(`${mutant.name.padEnd(62)} ${line}`);
+/** @returns whether it was caught, and what to say of that. */
+async function attempt(folder: string, mutant: Mutant): Promise<[isCaught: boolean, line: string]> {
+  try {
+    const undo = breakCopy(folder, mutant);
+    const caught = await runSeeds(folder).finally(undo);
+    if (caught === undefined) return [false, `LIVES after ${values.seeds}`];
+    return [true, `${String(caught.seeds).padStart(5)}  ${caught.reason.slice(0, 110)}`];
+  } catch (error) {
+    return [false, `FAILED ${(error as Error).message.slice(0, 300)}`];
   }
-} finally {
-  rmSync(folder, { recursive: true });
 }
-console.log(`${alive === 0 ? "every mutant is caught" : `${alive} mutants are not caught`}`);
+
+let alive = 0;
+
+/** Takes mutants until there are no more. */
+async function work(mutants: Mutant[]): Promise<void> {
+  const folder = copySources();
+  try {
+    for (let mutant = mutants.shift(); mutant !== undefined; mutant = mutants.shift()) {
+      const [isCaught, line] = await attempt(folder, mutant);
+      if (!isCaught) alive += 1;
+      console.log(`${mutant.name.padEnd(62)} ${line}`);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const chosen = MUTANTS.filter(({ name, isQuick }) => {
+  return name.includes(values.only) && (isQuick || !values.quick);
+});
+const { length } = chosen;
+await Promise.all(Array.from({ length: Number(values.jobs) }, () => work(chosen)));
+console.log(alive === 0 ? "every mutant is caught" : `${alive} mutants are not caught`);
+console.log(`${length - alive} passed, ${alive} failed`);
 if (alive > 0) process.exitCode = 1;

@@ -9,6 +9,8 @@ export interface FaultScene {
   readonly world: World;
   readonly workload: Workload;
   readonly random: Random;
+  /** Servers with a vote. */
+  readonly voters: readonly SimulatedServer[];
   /** Ids of servers that the supervisor leaves down. */
   readonly held: Set<number>;
   /** Counts something for the coverage table. */
@@ -28,6 +30,8 @@ const EFFECTS: readonly EffectKind[] = [
   "tree",
   "swap",
 ];
+
+const RARE_EFFECTS: ReadonlySet<EffectKind> = new Set(["epoch", "cut", "swap"]);
 
 function endingOf(random: Random): Ending {
   return random.chance(0.5) ? "killed" : "power-lost";
@@ -108,16 +112,16 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     await hold(scene);
   },
   "crash at effect": async (scene) => {
-    const { machine } = someServer(scene);
-    const kind = scene.random.pick(EFFECTS);
-    const ending = endingOf(scene.random);
-    const died = (): void => {
-      if (machine.diedAt !== undefined) scene.count(`crash at ${machine.diedAt}`);
-    };
-    machine.died.add(died);
-    machine.crashAt(kind, 1 + scene.random.below(kind.endsWith("send") ? 40 : 10), ending);
+    const { world, random } = scene;
+    const kind = random.pick(EFFECTS);
+    // What is rare strikes whoever comes to it first; it may take a while.
+    const isRare = RARE_EFFECTS.has(kind);
+    for (const { machine } of isRare ? world.servers : [someServer(scene)]) {
+      const count = 1 + random.below(isRare ? 2 : kind.endsWith("send") ? 40 : 10);
+      machine.crashAt(kind, count, endingOf(random));
+    }
+    if (kind === "epoch") world.leader?.crash(endingOf(random));
     await hold(scene);
-    machine.died.delete(died);
   },
   churn: async (scene) => {
     const { world, random } = scene;

@@ -1,5 +1,6 @@
 import type { Random } from "../random.ts";
 import type { World } from "../world.ts";
+import { AIMED_FAULTS } from "./aimed_faults.ts";
 import { ENSEMBLE_FAULTS, FAULTS, type Fault, type FaultScene } from "./faults.ts";
 
 /** Faults that may hold at the same time. */
@@ -19,9 +20,11 @@ export class Nemesis {
   constructor(scene: FaultScene) {
     this.#scene = scene;
     const { world, random } = scene;
+    const isEnsemble = world.servers.length > 1;
     const possible = Object.entries(FAULTS).filter(
-      ([name]) => world.servers.length > 1 || !ENSEMBLE_FAULTS.has(name),
+      ([name]) => isEnsemble || !ENSEMBLE_FAULTS.has(name),
     );
+    if (isEnsemble) possible.push(...Object.entries(AIMED_FAULTS));
     // Each run has some of them: what is always disturbed by all of them shows less.
     const count = 3 + random.below(6);
     this.#chosen = random.shuffle(possible).slice(0, count);

@@ -1,12 +1,16 @@
 /**
  * Runs seeds and says what they covered: `npm run simulate -- --seeds 1000 --from 1`.
  *
- * `--servers N` runs all of them with so many servers. Ends at the first seed that fails, prints
- * what happened last, and exits 1; `--trace` prints it all.
+ * `--servers N` runs all of them with so many servers, `--jobs N` in so many processes at once, by
+ * default one for each processor. Ends at the first seed that fails, prints what happened last
+ * (`--trace` prints it all), and exits 1; also when one does not count, or when too few of 300
+ * seeds or more have seen what they should.
  */
+import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import { SimulationError } from "../simulate.ts";
-import { runSeed, type SeedResult } from "./run_seed.ts";
+import { coverageTable, tooRare } from "./coverage.ts";
+import { runSeeds } from "./jobs.ts";
+import type { SeedOutcome } from "./seed_outcome.ts";
 
 const LINES_SHOWN = 60;
 
@@ -15,6 +19,7 @@ const { values } = parseArgs({
     seeds: { type: "string", default: "100" },
     from: { type: "string", default: "1" },
     servers: { type: "string" },
+    jobs: { type: "string", default: String(availableParallelism()) },
     trace: { type: "boolean", default: false },
   },
 });
@@ -27,46 +32,49 @@ function wholeNumber(name: string, text: string): number {
 
 const from = wholeNumber("from", values.from);
 const seeds = wholeNumber("seeds", values.seeds);
+const jobs = Math.max(1, wholeNumber("jobs", values.jobs));
 const servers = values.servers === undefined ? undefined : wholeNumber("servers", values.servers);
 
-const results: SeedResult[] = [];
 const beganMs = performance.now();
-for (let seed = from; seed < from + seeds; seed++) {
-  try {
-    results.push(await runSeed(seed, { servers }));
-  } catch (error) {
-    if (!(error instanceof SimulationError)) throw error;
-    const lines = values.trace ? error.trace : error.trace.slice(-LINES_SHOWN);
-    console.log(lines.join("\n"));
-    console.log(error.message.split("\n")[0]);
-    console.log(`to run it again: npm run simulate -- --from ${seed} --seeds 1 --trace`);
-    process.exitCode = 1;
-    break;
-  }
-}
-report(results, (performance.now() - beganMs) / 1_000);
+const outcomes = await runSeeds({ from, seeds, jobs, servers }, () => {});
+report((performance.now() - beganMs) / 1_000);
 
-function report(done: readonly SeedResult[], seconds: number): void {
-  const counted = done.filter(({ counts }) => counts);
-  const names = new Set(done.flatMap(({ coverage }) => [...coverage.keys()]));
-  console.log("\nwhat                            seeds   share   times");
-  for (const name of [...names].sort()) {
-    const having = counted.filter(({ coverage }) => coverage.has(name));
-    const times = counted.reduce((sum, { coverage }) => sum + (coverage.get(name) ?? 0), 0);
-    const share = `${((100 * having.length) / Math.max(1, counted.length)).toFixed(1)} %`;
-    const columns = [String(having.length).padStart(6), share.padStart(8)];
-    console.log(`${name.padEnd(30)} ${columns.join("")} ${String(times).padStart(7)}`);
+function report(seconds: number): void {
+  const failed = outcomes.find(({ failure }) => failure !== undefined);
+  if (failed !== undefined) showFailure(failed);
+  const passed = outcomes.filter(({ failure }) => failure === undefined);
+  const counted = passed.filter(({ counts }) => counts);
+  console.log(`\n${coverageTable(counted)}\n`);
+  console.log(`${passed.length} seeds passed, ${counted.length} of them count`);
+  for (const { seed, counts } of passed) {
+    if (!counts) console.log(`seed ${seed} does not count: too little has happened`);
   }
-  const virtual = done.reduce((sum, { report: { virtualMs } }) => sum + virtualMs, 0) / 1_000;
-  const writes = done.reduce((sum, { acknowledged }) => sum + acknowledged, 0);
-  console.log(`\n${done.length} seeds passed, ${counted.length} of them count`);
+  const rare = tooRare(counted);
+  for (const name of rare) console.log(`fewer than 1 % of the seeds have seen: ${name}`);
+  const virtual = passed.reduce((sum, { virtualMs }) => sum + virtualMs, 0) / 1_000;
+  const writes = passed.reduce((sum, { acknowledged }) => sum + acknowledged, 0);
   console.log(`${writes} acknowledged writes, ${virtual.toFixed(0)} s of virtual time`);
-  const rate = `${(done.length / seconds).toFixed(1)} seeds a second`;
+  const rate = `${(passed.length / seconds).toFixed(1)} seeds a second, ${jobs} at a time`;
   console.log(
     `${seconds.toFixed(1)} s: ${(virtual / seconds).toFixed(0)} times real time, ${rate}`,
   );
-  const { user, system } = process.cpuUsage();
-  const cpuSeconds = (user + system) / 1e6;
-  console.log(`${cpuSeconds.toFixed(1)} s of CPU: ${(virtual / cpuSeconds).toFixed(0)} times that`);
-  console.log(`${done.length} passed, ${process.exitCode === 1 ? 1 : 0} failed`);
+  console.log(`hash of seeds ${from} to ${from + seeds - 1}: ${hashOf(passed)}`);
+  const problems = (failed === undefined ? 0 : 1) + rare.length + passed.length - counted.length;
+  if (problems > 0) process.exitCode = 1;
+  console.log(`${counted.length} passed, ${problems} failed`);
+}
+
+function showFailure({ seed, failure }: SeedOutcome): void {
+  const { message = "", trace = [] } = failure ?? {};
+  console.log((values.trace ? trace : trace.slice(-LINES_SHOWN)).join("\n"));
+  console.log(message);
+  console.log(`to run it again: npm run simulate -- --from ${seed} --seeds 1 --trace`);
+}
+
+/** One number for all traces. */
+function hashOf(passed: readonly SeedOutcome[]): string {
+  let hash = 0x811c_9dc5;
+  const text = passed.map((outcome) => outcome.hash).join();
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x0100_0193);
+  return (hash >>> 0).toString(16).padStart(8, "0");
 }

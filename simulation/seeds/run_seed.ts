@@ -66,13 +66,19 @@ export async function runSeed(seed: number, options: SeedOptions = {}): Promise<
       limitMs: LIMIT_MS,
     },
     async (world) => {
-      const run = new SeedRun(world, shape, count);
+      const run = new SeedRun(world, { shape, count, voters });
       await run.play();
       acknowledged = run.acknowledged;
       counts = run.counts;
     },
   );
   return { report: report as SimulationReport, counts, acknowledged, coverage };
+}
+
+interface SeedParts {
+  readonly shape: Random;
+  readonly count: (what: string, times?: number) => void;
+  readonly voters: number;
 }
 
 class SeedRun {
@@ -85,7 +91,7 @@ class SeedRun {
   readonly #held = new Set<number>();
   #reachedEnd = false;
 
-  constructor(world: World, shape: Random, count: (what: string, times?: number) => void) {
+  constructor(world: World, { shape, count, voters }: SeedParts) {
     this.#world = world;
     this.#shape = shape;
     this.#count = count;
@@ -98,7 +104,8 @@ class SeedRun {
     const random = world.random.fork("nemesis");
     const workload = this.#workload;
     const held = this.#held;
-    this.#nemesis = new Nemesis({ world, workload, random, held, count });
+    const electing = world.servers.slice(0, voters);
+    this.#nemesis = new Nemesis({ world, workload, random, held, count, voters: electing });
     this.#listen();
   }
 
@@ -206,6 +213,11 @@ class SeedRun {
   }
 
   #listen(): void {
+    for (const { machine } of this.#world.servers) {
+      machine.died.add(() => {
+        if (machine.diedAt !== undefined) this.#count(`crash at ${machine.diedAt}`);
+      });
+    }
     this.#world.heard.add(({ message, fields }) => {
       if (message === "learner synchronised") this.#count(`sync ${String(fields["mode"])}`);
       if (message === "session expired") this.#count("session expired");

@@ -68,6 +68,20 @@ export class Workload {
     }
   }
 
+  /** For `ms`, every client asks for more and more without waiting for answers. */
+  async rush(ms: number): Promise<void> {
+    const random = this.#random.fork(`rush ${this.#world.nowMs}`);
+    const untilMs = this.#world.nowMs + ms;
+    await Promise.all(
+      this.visitors.map(async (visitor) => {
+        while (this.#world.nowMs < untilMs && !this.#isStopped) {
+          if (!visitor.isOver) void this.#perform(visitor, random);
+          await this.#world.sleep(random.between(10, 80));
+        }
+      }),
+    );
+  }
+
   async #visit(visitor: Visitor): Promise<void> {
     const random = this.#random.fork(visitor.machine.name);
     while (!this.#isStopped) {
