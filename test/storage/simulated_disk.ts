@@ -1,5 +1,6 @@
 import { StorageError } from "../../core/contracts/storage.ts";
 import type { Zxid } from "../../core/wire/zxid.ts";
+import { type Medium, StoredArea } from "../../simulation/medium.ts";
 import type {
   Area,
   Disk,
@@ -8,31 +9,11 @@ import type {
   LogRow,
   LogState,
   NodePage,
-  NodeRows,
   PartRow,
   TreeChange,
   TreeFile,
   TreeState,
 } from "../../storage/sqlite/disk.ts";
-
-interface StoredNode {
-  record: Uint8Array;
-  crc: Uint8Array;
-}
-
-interface StoredTree {
-  state: TreeState | undefined;
-  readonly parts: Map<number, PartRow>;
-  readonly nodes: Map<string, StoredNode>;
-}
-
-/** What is on the platter: outlives the disks that are opened on it. */
-export class SimulatedMedium {
-  readonly batches: Map<Zxid, LogRow> = new Map();
-  logState: LogState | undefined;
-  trees: Record<Area, StoredTree> = { live: emptyTree(), staged: emptyTree() };
-  isLocked = false;
-}
 
 /**
  * A disk in memory. A change reaches the medium in a later turn, as a sync would. At the change
@@ -42,7 +23,7 @@ export class SimulatedMedium {
 export class SimulatedDisk implements Disk {
   readonly log: LogFile;
   readonly tree: TreeFile;
-  readonly #medium: SimulatedMedium;
+  readonly #medium: Medium;
   readonly #onCrash: () => void;
   readonly #crashAt: number;
   readonly #isWritten: boolean;
@@ -51,7 +32,7 @@ export class SimulatedDisk implements Disk {
   #isClosed = false;
 
   constructor(
-    medium: SimulatedMedium,
+    medium: Medium,
     crash: { at: number; isWritten: boolean; onCrash: () => void } | undefined,
   ) {
     this.#medium = medium;
@@ -102,10 +83,10 @@ export class SimulatedDisk implements Disk {
 type Change = (apply: () => void) => Promise<void>;
 
 class SimulatedLog implements LogFile {
-  readonly #medium: SimulatedMedium;
+  readonly #medium: Medium;
   readonly #change: Change;
 
-  constructor(medium: SimulatedMedium, change: Change) {
+  constructor(medium: Medium, change: Change) {
     this.#medium = medium;
     this.#change = change;
   }
@@ -115,69 +96,58 @@ class SimulatedLog implements LogFile {
   }
 
   async newest(): Promise<LogRow | undefined> {
-    return this.#rows().at(-1);
+    return this.#medium.rows.at(-1);
   }
 
   async scan(after: Zxid, bytesMax: number): Promise<LogRow[]> {
     let sizeBytes = 0;
-    return this.#rows()
+    return this.#medium.rows
       .filter((row) => row.lastZxid > after)
       .filter((row, index) => (sizeBytes += row.bytes.length) <= bytesMax || index === 0);
   }
 
   async sizeBetween(after: Zxid, through: Zxid): Promise<number> {
-    return this.#rows()
+    return this.#medium.rows
       .filter((row) => row.lastZxid > after && row.lastZxid <= through)
       .reduce((sizeBytes, row) => sizeBytes + row.bytes.length, 0);
   }
 
   append(row: LogRow): Promise<void> {
     const copy = { ...row, bytes: row.bytes.slice() };
-    return this.#change(() => this.#medium.batches.set(row.lastZxid, copy));
+    return this.#change(() => this.#medium.appendRow(copy));
   }
 
-  change({ cutAbove, put, state }: LogChange): Promise<void> {
-    const { batches } = this.#medium;
-    return this.#change(() => {
-      for (const key of [...batches.keys()]) {
-        if (cutAbove !== undefined && key > cutAbove) batches.delete(key);
-      }
-      if (put !== undefined) batches.set(put.lastZxid, put);
-      if (state !== undefined) this.#medium.logState = state;
-    });
+  change(change: LogChange): Promise<void> {
+    return this.#change(() => this.#medium.changeLog(change));
   }
 
   async drop(through: Zxid): Promise<boolean> {
-    const [oldest] = this.#rows();
+    const [oldest] = this.#medium.rows;
     if (oldest === undefined || oldest.lastZxid > through) return false;
-    await this.#change(() => this.#medium.batches.delete(oldest.lastZxid));
+    await this.#change(() => this.#medium.dropOldest(through));
     return true;
-  }
-
-  #rows(): LogRow[] {
-    return [...this.#medium.batches.values()].sort((a, b) => a.lastZxid - b.lastZxid);
   }
 }
 
 class SimulatedTree implements TreeFile {
-  readonly #medium: SimulatedMedium;
+  readonly #medium: Medium;
   readonly #change: Change;
 
-  constructor(medium: SimulatedMedium, change: Change) {
+  constructor(medium: Medium, change: Change) {
     this.#medium = medium;
     this.#change = change;
   }
 
   async state(area: Area): Promise<TreeState | undefined> {
-    return this.#medium.trees[area].state;
+    return this.#medium.areas[area].state;
   }
 
   async parts(area: Area): Promise<PartRow[]> {
-    return [...this.#medium.trees[area].parts.values()];
+    return [...this.#medium.areas[area].parts.values()];
   }
 
   async scan(area: Area, after: string, countMax: number): Promise<NodePage> {
-    const { nodes } = this.#medium.trees[area];
+    const { nodes } = this.#medium.areas[area];
     const byBytes = (a: string, b: string): number =>
       Buffer.compare(Buffer.from(a), Buffer.from(b));
     const paths = [...nodes.keys()].sort(byBytes).filter((path) => byBytes(path, after) > 0);
@@ -192,40 +162,20 @@ class SimulatedTree implements TreeFile {
   }
 
   async count(area: Area): Promise<number> {
-    return this.#medium.trees[area].nodes.size;
+    return this.#medium.areas[area].nodes.size;
   }
 
-  change(area: Area, { parts = [], deleted = [], nodes, state }: TreeChange): Promise<void> {
-    return this.#change(() => {
-      const tree = this.#medium.trees[area];
-      for (const part of parts) tree.parts.set(part.id, part);
-      for (const path of deleted) tree.nodes.delete(path);
-      if (nodes !== undefined) putNodes(tree.nodes, nodes);
-      if (state !== undefined) tree.state = state;
-    });
+  change(area: Area, change: TreeChange): Promise<void> {
+    return this.#change(() => this.#medium.areas[area].change(change));
   }
 
   clearStaged(): Promise<void> {
     return this.#change(() => {
-      this.#medium.trees.staged = emptyTree();
+      this.#medium.areas.staged = new StoredArea();
     });
   }
 
   swap(): Promise<void> {
-    return this.#change(() => {
-      this.#medium.trees = { live: this.#medium.trees.staged, staged: emptyTree() };
-    });
-  }
-}
-
-function emptyTree(): StoredTree {
-  return { state: undefined, parts: new Map(), nodes: new Map() };
-}
-
-function putNodes(target: Map<string, StoredNode>, rows: NodeRows): void {
-  for (const [index, pathSize] of rows.pathSizes.entries()) {
-    const record = rows.records.slice(rows.starts[index]!, rows.starts[index + 1]!);
-    const path = new TextDecoder().decode(record.subarray(4, 4 + pathSize)) || "/";
-    target.set(path, { record, crc: rows.crcs.slice(index * 4, index * 4 + 4) });
+    return this.#change(() => this.#medium.swap());
   }
 }

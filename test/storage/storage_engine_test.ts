@@ -2,6 +2,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Snapshot, Storage } from "../../core/contracts/storage.ts";
 import { makeZxid, type Zxid } from "../../core/wire/zxid.ts";
+import { Medium } from "../../simulation/medium.ts";
 import { StorageEngine } from "../../storage/sqlite/storage_engine.ts";
 import { testStorage } from "../conformance/storage.ts";
 import {
@@ -11,16 +12,16 @@ import {
   snapshotOf,
   zxidsOf,
 } from "../conformance/storage_data.ts";
-import { SimulatedDisk, SimulatedMedium } from "./simulated_disk.ts";
+import { SimulatedDisk } from "./simulated_disk.ts";
 
 interface Running {
-  readonly medium: SimulatedMedium;
+  readonly medium: Medium;
   readonly disk: SimulatedDisk;
 }
 
 const running = new WeakMap<Storage, Running>();
 
-function makeOn(medium: SimulatedMedium): Storage {
+function makeOn(medium: Medium): Storage {
   const disk = new SimulatedDisk(medium, undefined);
   const storage = new StorageEngine(disk);
   running.set(storage, { medium, disk });
@@ -29,7 +30,7 @@ function makeOn(medium: SimulatedMedium): Storage {
 
 testStorage({
   test,
-  make: async () => makeOn(new SimulatedMedium()),
+  make: async () => makeOn(new Medium()),
   remake: async (storage) => {
     const { medium, disk } = running.get(storage)!;
     disk.kill();
@@ -127,7 +128,7 @@ function isBetween(found: Model, before: Model, after: Model): boolean {
 
 async function runSeed(seed: number): Promise<number> {
   const random = randomFrom(seed + 1);
-  const medium = new SimulatedMedium();
+  const medium = new Medium();
   let model = EMPTY;
   let crashes = 0;
   for (let round = 0; round < 4; round++) {
@@ -167,7 +168,7 @@ test("whatever was acknowledged survives a crash, and nothing is there by half",
 
 test("a flipped bit in a batch is damage, at the end of the log and within", async () => {
   for (const key of [2, 4]) {
-    const medium = new SimulatedMedium();
+    const medium = new Medium();
     const storage = makeOn(medium);
     await storage.open();
     for (const zxids of [
@@ -175,7 +176,7 @@ test("a flipped bit in a batch is damage, at the end of the log and within", asy
       [3, 4],
     ])
       await storage.append(batchOf(zxids));
-    medium.batches.get(key)!.bytes[50]! ^= 4;
+    medium.rows.find(({ lastZxid }) => lastZxid === key)!.bytes[50]! ^= 4;
     assert.equal((await storage.damage()).length, 1);
     await storage.close();
     const found = await makeOn(medium)
@@ -189,11 +190,11 @@ test("a flipped bit in a batch is damage, at the end of the log and within", asy
 });
 
 test("read() throws at a batch that is gone", async () => {
-  const medium = new SimulatedMedium();
+  const medium = new Medium();
   const storage = makeOn(medium);
   await storage.open();
   for (const zxid of [1, 2, 3]) await storage.append(batchOf([zxid]));
-  medium.batches.delete(2);
+  medium.rows = medium.rows.filter(({ lastZxid }) => lastZxid !== 2);
   const zxids: Zxid[] = [];
   try {
     for await (const batch of storage.read(0)) zxids.push(batch.lastZxid);
@@ -206,11 +207,11 @@ test("read() throws at a batch that is gone", async () => {
 
 test("load() throws at a flipped bit in a znode, and at a znode that is gone", async () => {
   for (const spoil of ["flip", "delete"]) {
-    const medium = new SimulatedMedium();
+    const medium = new Medium();
     const storage = makeOn(medium);
     await storage.open();
     await storage.checkpoint(snapshotOf(1, sliceOf([{ path: "/" }, { path: "/a" }])));
-    const { nodes } = medium.trees.live;
+    const { nodes } = medium.areas.live;
     if (spoil === "flip") nodes.get("/a")!.record[30]! ^= 1;
     else nodes.delete("/a");
     assert.equal((await storage.damage()).length, 1);
@@ -225,14 +226,14 @@ test("load() throws at a flipped bit in a znode, and at a znode that is gone", a
 
 test("open() refuses a log without its tree, and a tree without its log", async () => {
   for (const lost of ["log", "tree"]) {
-    const medium = new SimulatedMedium();
+    const medium = new Medium();
     const storage = makeOn(medium);
     await storage.open();
     await storage.append(batchOf([1]));
     await storage.close();
-    if (lost === "tree") medium.trees.live.state = undefined;
+    if (lost === "tree") medium.areas.live.state = undefined;
     else medium.logState = undefined;
-    if (lost === "log") medium.batches.clear();
+    if (lost === "log") medium.rows = [];
     const kind = await makeOn(medium)
       .open()
       .then(
