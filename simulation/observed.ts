@@ -74,6 +74,9 @@ export function observed(plugin: Plugin, target: Observed): Plugin {
     get membership() {
       return consensus.membership;
     },
+    get ensemble() {
+      return consensus.ensemble;
+    },
     start: (replica) => consensus.start(observedReplica(replica, target)),
     stop: () => consensus.stop(),
     submit: (request) => consensus.submit(request),

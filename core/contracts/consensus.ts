@@ -35,6 +35,50 @@ export interface ConsensusStatus {
   readonly epoch: number;
 }
 
+/** One learner of a leader, for operators. */
+export interface LearnerFigures {
+  readonly id: number;
+  /** Gets what is committed and does not acknowledge it. */
+  readonly isObserver: boolean;
+  /** Whether its acknowledgements count. */
+  readonly isVoting: boolean;
+  /** Whether it has the leader's history and serves clients. */
+  readonly isSynced: boolean;
+  /** It has this and all before on disk; 0 before its first acknowledgement. */
+  readonly ackedZxid: Zxid;
+  /** Transactions sent to it and not acknowledged; 0 for observers and while it is not synced. */
+  readonly lag: number;
+}
+
+/** What only a member of an ensemble can tell an operator. */
+export interface EnsembleFigures {
+  /** Who leads, as far as this server knows; -1 when it knows nobody. */
+  readonly leaderId: number;
+  /** Members that may vote. */
+  readonly voterCount: number;
+  /** Ticks that a learner may take to come and be brought up to date. */
+  readonly initLimit: number;
+  /** Ticks without a word after which leader and learner give each other up. */
+  readonly syncLimit: number;
+  /** Undefined unless this server leads. */
+  readonly leading:
+    | {
+        /** Since it began to serve as leader. */
+        readonly uptimeMs: number;
+        /** In the order in which they came. */
+        readonly learners: readonly LearnerFigures[];
+        /** Syncs asked for and not answered. */
+        readonly pendingSyncs: number;
+        /** Bytes of the transactions proposed since the start; -1 before the first. */
+        readonly proposalSizes: {
+          readonly last: number;
+          readonly min: number;
+          readonly max: number;
+        };
+      }
+    | undefined;
+}
+
 /**
  * Turns requests into transactions. Made by {@link Replica.lead}, one for each leadership; sees the
  * tree and the effects of all it has prepared that are not applied yet (D5).
@@ -140,6 +184,8 @@ export interface Consensus {
   readonly tracker: SessionTracker | undefined;
   /** Text of `/zookeeper/config`; empty for a server that stands alone. */
   readonly membership: string;
+  /** Undefined for a server that stands alone. */
+  readonly ensemble: EnsembleFigures | undefined;
 }
 
 /** Single. */

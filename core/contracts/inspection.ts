@@ -1,7 +1,7 @@
 import type { Id } from "../wire/records.ts";
 import type { SessionId } from "../wire/session_id.ts";
 import type { Zxid } from "../wire/zxid.ts";
-import type { ConsensusStatus } from "./consensus.ts";
+import type { ConsensusStatus, EnsembleFigures } from "./consensus.ts";
 import { type Token, token } from "./token.ts";
 import type { Peer } from "./transport.ts";
 
@@ -46,8 +46,6 @@ export interface ServerStats {
   readonly authFailedCount: number;
   /** Answers to clients. */
   readonly responseSizes: Sizes;
-  /** Proposals; undefined unless this server leads an ensemble. */
-  readonly proposalSizes: Sizes | undefined;
 }
 
 /** What a connection's session has done, since its start or the last reset. */
@@ -138,6 +136,8 @@ export interface ServerInspection {
   readonly limits: ServerLimits;
   /** Text of `/zookeeper/config`; empty for a server that stands alone. */
   readonly membership: string;
+  /** Undefined for a server that stands alone. */
+  readonly ensemble: EnsembleFigures | undefined;
   stats(): ServerStats;
   /** In the order accepted. */
   connections(): readonly ConnectionStats[];

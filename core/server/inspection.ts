@@ -1,4 +1,4 @@
-import type { ConsensusStatus } from "../contracts/consensus.ts";
+import type { ConsensusStatus, EnsembleFigures } from "../contracts/consensus.ts";
 import type {
   Bucket,
   ConnectionStats,
@@ -60,6 +60,10 @@ export class Inspection implements ServerInspection {
     return this.#server.consensus.membership;
   }
 
+  get ensemble(): EnsembleFigures | undefined {
+    return this.#server.consensus.ensemble;
+  }
+
   stats(): ServerStats {
     const { statistics, tree, connections, claimed, dataWatches, childWatches } = this.#server;
     return {
@@ -80,7 +84,6 @@ export class Inspection implements ServerInspection {
       connectionDropChance: this.#server.connectionThrottle.dropChance,
       authFailedCount: statistics.authFailed.value,
       responseSizes: statistics.responseSizes,
-      proposalSizes: undefined,
     };
   }
 

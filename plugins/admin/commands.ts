@@ -8,10 +8,10 @@ import type { ConnectionStats, SessionPaths } from "../../core/contracts/inspect
 import type { Metric } from "../../core/contracts/metrics.ts";
 import { formatZxid } from "../../core/wire/zxid.ts";
 import { directoryBytes } from "./directory_size.ts";
-import { leaderOf, votingView, zabState } from "./ensemble.ts";
+import { leaderOf, learnersOf, observersOf, votingView, zabState } from "./ensemble.ts";
 import { environment } from "./environment.ts";
 import { readFigures } from "./figures.ts";
-import { formatAddress, formatMode, operationName } from "./format.ts";
+import { formatAddress, formatMode, formatPeerState, operationName } from "./format.ts";
 import { traceMaskOf } from "./trace_mask.ts";
 import { SERVER_VERSION } from "./version.ts";
 import type { Asked } from "./words.ts";
@@ -65,7 +65,8 @@ function serving(asked: Asked, setup: Setup): AdminCommand[] {
       server.resetServerStats();
       return {};
     }),
-    command(["observers", "obsr"], () => ({ fields: { synced_observers: 0, observers: [] } })),
+    command(["learners"], () => ({ fields: learnersOf(server) })),
+    command(["observers", "obsr"], () => ({ fields: observersOf(server) })),
     command(["voting_view"], () => ({ fields: { current_config: votingView(server) } })),
     command(["watches", "wchc"], () => {
       return { fields: { session_id_to_watched_paths: bySession(server.dataWatches()) } };
@@ -240,8 +241,16 @@ async function serverStats(asked: Asked): Promise<{ [key: string]: AdminValue }>
       uptime: Math.floor(server.uptimeMs),
     },
     client_response: sizes,
+    ...proposalStats(asked),
     node_count: stats.nodeCount,
   };
+}
+
+function proposalStats({ server }: Asked): { [key: string]: AdminValue } {
+  const sizes = server.ensemble?.leading?.proposalSizes;
+  if (sizes === undefined) return {};
+  const { last, min, max } = sizes;
+  return { proposal_stats: { last_buffer_size: last, min_buffer_size: min, max_buffer_size: max } };
 }
 
 function setTraceMask({ server }: Asked, { args }: AdminRequest): AdminReply {
@@ -259,6 +268,7 @@ function monitor({ server, metrics }: Asked): Fields {
     ["version", SERVER_VERSION],
     ["server_state", formatMode(server)],
   ];
+  if (server.ensemble !== undefined) fields.push(["peer_state", formatPeerState(server)]);
   const figures = readFigures(server);
   const known = new Set(figures.map(({ name }) => name));
   for (const { name, value } of figures) fields.push([name, value]);

@@ -14,16 +14,62 @@ interface Member {
   readonly isVoting: boolean;
 }
 
-/** What `leader` answers: that of a follower is not told, -1 as in Apache when nobody knows. */
+/** What `leader` answers; the number is -1, as in Apache, when nobody leads. */
 export function leaderOf(server: ServerInspection): Fields {
-  const { role, serverId } = server.status;
-  if (role === "standalone") return { error: "server is not initialized" };
-  const isLeader = role === "leader";
-  const own = membersOf(server).find(({ id }) => id === serverId);
+  const { ensemble, status } = server;
+  if (ensemble === undefined) return { error: "server is not initialized" };
+  const { leaderId } = ensemble;
+  const leader = membersOf(server).find(({ id }) => id === leaderId);
   return {
-    is_leader: isLeader,
-    leader_id: isLeader ? serverId : -1,
-    leader_ip: isLeader ? (own?.quorumAddresses[0] ?? "").replace(/:\d+$/, "") : "",
+    is_leader: status.role === "leader",
+    leader_id: leaderId,
+    leader_ip: (leader?.quorumAddresses[0] ?? "").replace(/:\d+$/, ""),
+  };
+}
+
+/** What `conf` tells of a member, under Apache's names. */
+export function quorumSettings(server: ServerInspection): (readonly [string, number])[] {
+  const { ensemble, status } = server;
+  if (ensemble === undefined) return [];
+  const own = membersOf(server).find(({ id }) => id === status.serverId);
+  return [
+    ["initLimit", ensemble.initLimit],
+    ["syncLimit", ensemble.syncLimit],
+    ["electionAlg", FAST_LEADER_ELECTION],
+    ["electionPort", portOf(own?.electionAddresses[0])],
+    ["quorumPort", portOf(own?.quorumAddresses[0])],
+    ["peerType", own?.isVoting === false ? 1 : 0],
+  ];
+}
+
+/** The only one that Apache's servers still have. */
+const FAST_LEADER_ELECTION = 3;
+
+function portOf(address = ""): number {
+  return Number(/\d+$/.exec(address)?.[0] ?? -1);
+}
+
+/** What `learners` answers, which Apache has not: those of a leader, and how far they are. */
+export function learnersOf({ ensemble, status }: ServerInspection): Fields {
+  if (ensemble?.leading === undefined) return { error: "this server does not lead" };
+  const learners = ensemble.leading.learners.map((learner) => ({
+    sid: learner.id,
+    is_observer: learner.isObserver,
+    is_voting: learner.isVoting,
+    is_synced: learner.isSynced,
+    acked_zxid: `0x${formatZxid(learner.ackedZxid)}`,
+    lag: learner.lag,
+  }));
+  return { epoch: status.epoch, pending_syncs: ensemble.leading.pendingSyncs, learners };
+}
+
+/** What `observers` answers; of the figures for each, Apache's tell more of its connection. */
+export function observersOf({ ensemble }: ServerInspection): Fields {
+  const learners = ensemble?.leading?.learners ?? [];
+  const observers = learners.filter(({ isObserver, isSynced }) => isObserver && isSynced);
+  return {
+    synced_observers: observers.length,
+    observers: observers.map(({ id }) => ({ sid: id })),
   };
 }
 

@@ -17,7 +17,7 @@ export interface Figure {
  */
 export function readFigures(inspection: ServerInspection): Figure[] {
   const stats = inspection.stats();
-  const { latency, responseSizes, proposalSizes, connectionDropChance: dropChance } = stats;
+  const { latency, responseSizes, connectionDropChance: dropChance } = stats;
   const figure = (name: string, help: string, value: number): Figure => ({ name, help, value });
   const fraction = (name: string, help: string, value: number): Figure => ({
     name,
@@ -51,13 +51,38 @@ export function readFigures(inspection: ServerInspection): Figure[] {
     figure("min_client_response_size", "size of the smallest answer, bytes", responseSizes.min),
     figure("non_mtls_local_conn_count", "plain connections from this machine", 0),
   ];
-  if (proposalSizes !== undefined) {
+  return [...figures, ...ensembleFigures(inspection)];
+}
+
+/** What members have, and leaders; the last ones are not Apache's. */
+function ensembleFigures({ ensemble, status }: ServerInspection): Figure[] {
+  if (ensemble === undefined) return [];
+  const figure = (name: string, help: string, value: number): Figure => ({ name, help, value });
+  const figures = [figure("quorum_size", "members that may vote", ensemble.voterCount)];
+  const { leading } = ensemble;
+  if (leading !== undefined) {
+    const { learners, proposalSizes } = leading;
+    const synced = learners.filter(({ isSynced }) => isSynced);
+    const followers = synced.filter(({ isObserver }) => !isObserver);
+    const withoutVote = followers.filter(({ isVoting }) => !isVoting).length;
+    const lags = learners.map(({ lag }) => lag);
     figures.push(
+      figure("learners", "servers connected to this leader", learners.length),
+      figure("synced_followers", "followers that serve", followers.length),
+      figure("synced_non_voting_followers", "of these, without a vote", withoutVote),
+      figure("synced_observers", "observers that serve", synced.length - followers.length),
+      figure("pending_syncs", "syncs not answered yet", leading.pendingSyncs),
+      figure("leader_uptime", "time served as leader, ms", Math.floor(leading.uptimeMs)),
       figure("last_proposal_size", "size of the last proposal, bytes", proposalSizes.last),
       figure("max_proposal_size", "size of the largest proposal, bytes", proposalSizes.max),
       figure("min_proposal_size", "size of the smallest proposal, bytes", proposalSizes.min),
+      figure("learner_lag_max", "most transactions that a follower owes", Math.max(0, ...lags)),
     );
   }
+  figures.push(
+    figure("current_epoch", "epoch of the leader's history", status.epoch),
+    figure("leader_id", "number of the leader, -1 for none", ensemble.leaderId),
+  );
   return figures;
 }
 

@@ -63,6 +63,17 @@ export function formatMode({ status }: ServerInspection): string {
   return status.serving === "read-only" ? "read-only" : status.role;
 }
 
+/** What `mntr` calls `peer_state`: what a member does, and how far it is. */
+export function formatPeerState({ status, ensemble }: ServerInspection): string {
+  const { role, serving } = status;
+  if (role === "looking") {
+    return ensemble?.leaderId === -1 ? "looking - election" : "looking - synchronization";
+  }
+  const doing = { leader: "leading", follower: "following", observer: "observing" };
+  if (role === "standalone") return role;
+  return `${doing[role]} - ${serving === "read-write" ? "broadcast" : "synchronization"}`;
+}
+
 /** The line of one connection in `stat`. */
 export function formatConnection(stats: ConnectionStats): string {
   return `${connectionStart(stats)})`;

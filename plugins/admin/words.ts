@@ -3,6 +3,7 @@ import type { Metric, Metrics } from "../../core/contracts/metrics.ts";
 import type { SessionId } from "../../core/wire/session_id.ts";
 import { formatZxid } from "../../core/wire/zxid.ts";
 import { directoryBytes } from "./directory_size.ts";
+import { quorumSettings } from "./ensemble.ts";
 import { environment } from "./environment.ts";
 import { readFigures } from "./figures.ts";
 import {
@@ -12,6 +13,7 @@ import {
   formatFraction,
   formatMode,
   formatPeer,
+  formatPeerState,
 } from "./format.ts";
 import { SERVER_VERSION } from "./version.ts";
 
@@ -107,7 +109,7 @@ function readOnly(server: ServerInspection): string[] {
 }
 
 function summary(server: ServerInspection): string[] {
-  const { latency, proposalSizes, ...stats } = server.stats();
+  const { latency, ...stats } = server.stats();
   const { minMs, avgMs, maxMs } = latency;
   const latencies = [Math.floor(minMs), formatFraction(avgMs), Math.floor(maxMs)];
   const result = [
@@ -120,8 +122,8 @@ function summary(server: ServerInspection): string[] {
     `Mode: ${formatMode(server)}`,
     `Node count: ${stats.nodeCount}`,
   ];
-  if (proposalSizes !== undefined) {
-    const { last, min, max } = proposalSizes;
+  if (server.ensemble?.leading !== undefined) {
+    const { last, min, max } = server.ensemble.leading.proposalSizes;
     result.push(`Proposal sizes last/min/max: ${last}/${min}/${max}`);
   }
   return result;
@@ -133,6 +135,7 @@ function monitor({ server, metrics }: Asked): string {
   return lines(
     `zk_version\t${SERVER_VERSION}`,
     `zk_server_state\t${formatMode(server)}`,
+    ...(server.ensemble === undefined ? [] : [`zk_peer_state\t${formatPeerState(server)}`]),
     ...figures.map(({ name, value, isFraction }) => {
       return `zk_${name}\t${isFraction === true ? formatFraction(value) : value}`;
     }),
@@ -168,6 +171,7 @@ async function configuration({ server, places }: Asked): Promise<string> {
     ["maxSessionTimeout", limits.maxSessionTimeoutMs],
     ["clientPortListenBacklog", places.clientPortListenBacklog],
     ["serverId", limits.serverId],
+    ...quorumSettings(server),
   ];
   const text = lines(...pairs.map(([key, value]) => `${key}=${value}`));
   return membership === "" ? text : `${text}membership: \n${membership}`;

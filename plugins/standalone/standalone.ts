@@ -110,6 +110,10 @@ export class StandaloneConsensus implements Consensus {
     return "";
   }
 
+  get ensemble(): undefined {
+    return undefined;
+  }
+
   async start(replica: Replica): Promise<void> {
     this.#replica = replica;
     const state = await this.#storage.open();

@@ -2,6 +2,7 @@ import type { Cancel, Clock } from "../../core/contracts/clock.ts";
 import type {
   Consensus,
   ConsensusStatus,
+  EnsembleFigures,
   Replica,
   WriteRequest,
 } from "../../core/contracts/consensus.ts";
@@ -17,6 +18,8 @@ import type { Effect } from "./core/effect.ts";
 import type { Input, LinkId } from "./core/input.ts";
 import type { ZabOptions } from "./core/options.ts";
 import { type DiskEffect, DiskEffects } from "./disk_effects.ts";
+import { ZabFigures } from "./figures.ts";
+import type { ZabMachine } from "./machine.ts";
 import { Members } from "./members.ts";
 import type { ServerId } from "./messages.ts";
 import { ElectionPort } from "./net/election_port.ts";
@@ -28,17 +31,6 @@ import { logStream, snapshotStream } from "./streams.ts";
 const DIAL_MS_MAX = 5_000;
 /** Longest time that stopping waits for the disk, ms. */
 const STOP_MS_MAX = 10_000;
-
-/** The pure core, as its driver uses it: `ZabCore`, or what a test puts around it. */
-export interface ZabMachine {
-  step(input: Input, nowMs: number, wallMs: number): readonly Effect[];
-  touch(session: SessionId, timeoutMs: number, nowMs: number): void;
-  /** Monotonic ms at which `tick` is due. */
-  readonly nextTickMs: number;
-  readonly status: ConsensusStatus;
-  readonly tracker: SessionTracker | undefined;
-  readonly membership: string;
-}
 
 /** What the driver works with. */
 export interface ZabParts {
@@ -72,6 +64,7 @@ export class ZabConsensus implements Consensus {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #disk: DiskEffects;
+  readonly #figures: ZabFigures;
   readonly #members: Members;
   readonly #elections: ElectionPort;
   readonly #quorum: QuorumPort;
@@ -95,6 +88,7 @@ export class ZabConsensus implements Consensus {
     this.#logger = parts.logger.child("zab");
     const logger = this.#logger;
     const { serverId, snapCount, fsyncWarningMs = 1000 } = options;
+    this.#figures = new ZabFigures(metrics, clock);
     this.#members = new Members(serverId, options.membership);
     this.#disk = new DiskEffects({
       ...{ storage, clock, logger, metrics, snapCount, fsyncWarningMs },
@@ -130,6 +124,10 @@ export class ZabConsensus implements Consensus {
 
   get membership(): string {
     return this.#core.membership;
+  }
+
+  get ensemble(): EnsembleFigures {
+    return this.#figures.read(this.#core, this.#options);
   }
 
   async start(replica: Replica): Promise<void> {
@@ -199,6 +197,7 @@ export class ZabConsensus implements Consensus {
     } finally {
       this.#isStepping = false;
     }
+    this.#figures.sawStep(this.#core.isLooking);
     this.#scheduleTurn();
   }
 
@@ -235,6 +234,7 @@ export class ZabConsensus implements Consensus {
   }
 
   #perform(effect: Effect): void {
+    this.#figures.see(effect);
     switch (effect.kind) {
       case "notify":
         return this.#elections.notify(effect.to, effect.vote);

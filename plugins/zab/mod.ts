@@ -23,14 +23,16 @@ import { SERVER_OPTIONS } from "../../core/server/options.ts";
 import { Membership } from "./core/membership.ts";
 import type { ZabOptions } from "./core/options.ts";
 import { ZabCore } from "./core/zab_core.ts";
-import { ZabConsensus, type ZabMachine } from "./driver.ts";
+import { ZabConsensus } from "./driver.ts";
+import type { ZabMachine } from "./machine.ts";
 
 export type { Effect } from "./core/effect.ts";
 export type { Input, LinkId, Stored } from "./core/input.ts";
 export { type Member, Membership } from "./core/membership.ts";
 export type { ZabOptions } from "./core/options.ts";
 export { ZabCore } from "./core/zab_core.ts";
-export { type DriverOptions, ZabConsensus, type ZabMachine, type ZabParts } from "./driver.ts";
+export { type DriverOptions, ZabConsensus, type ZabParts } from "./driver.ts";
+export type { ZabMachine } from "./machine.ts";
 
 /** Longest transaction, and longest node of a snapshot, that is taken from another server. */
 const PART_BYTES_MAX = 64 * 1024 * 1024;

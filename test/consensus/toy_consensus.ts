@@ -82,6 +82,7 @@ export class ToyNode implements Consensus {
   status: ConsensusStatus;
   tracker: SessionTracker | undefined;
   readonly membership: string = "";
+  readonly ensemble: undefined = undefined;
   replica: Replica | undefined;
   readonly #cluster: ToyCluster;
   readonly #owners = new SessionMap<number>();

@@ -59,6 +59,11 @@ export class Leader implements Role {
     return this.#learners.links;
   }
 
+  /** Syncs asked for and not answered. */
+  get pendingSyncs(): number {
+    return this.#broadcast?.pendingSyncs ?? 0;
+  }
+
   step(input: Input): void {
     switch (input.kind) {
       case "listening":

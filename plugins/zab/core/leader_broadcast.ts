@@ -117,6 +117,11 @@ export class LeaderBroadcast {
     this.#syncs.push({ after: this.#prepared, round: this.#round + 1, from });
   }
 
+  /** Syncs asked for and not answered. */
+  get pendingSyncs(): number {
+    return this.#syncs.length;
+  }
+
   /** The round of pings now under way. */
   get round(): number {
     return this.#round;

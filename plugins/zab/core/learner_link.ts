@@ -1,4 +1,4 @@
-import type { Zxid } from "../../../core/wire/zxid.ts";
+import { counterOf, epochOf, type Zxid } from "../../../core/wire/zxid.ts";
 import type { QuorumPacket, ServerId } from "../messages.ts";
 import type { LinkId } from "./input.ts";
 import type { Peer } from "./peer.ts";
@@ -72,6 +72,14 @@ export class LearnerLink {
   ping(zxid: Zxid, round: number): void {
     if (this.stage === "serving") this.#pings.push(round);
     this.send({ kind: "ping", zxid, touched: undefined });
+  }
+
+  /** Transactions sent to it while it served and not acknowledged; 0 for observers. */
+  get lag(): number {
+    const { last } = this.#peer.log;
+    const has = Math.max(this.acked, this.#exempt);
+    if (this.isObserver || this.stage !== "serving" || has === 0 || has >= last) return 0;
+    return epochOf(has) === epochOf(last) ? last - has : counterOf(last);
   }
 
   /** It has answered a PING. */

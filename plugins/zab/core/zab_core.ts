@@ -1,4 +1,4 @@
-import type { ConsensusStatus } from "../../../core/contracts/consensus.ts";
+import type { ConsensusStatus, LearnerFigures } from "../../../core/contracts/consensus.ts";
 import type { SessionTracker, SessionTracking } from "../../../core/contracts/sessions.ts";
 import { invariant } from "../../../core/errors/invariant.ts";
 import type { SessionId } from "../../../core/wire/session_id.ts";
@@ -67,12 +67,24 @@ export class ZabCore {
   /** Learners of this server, while it leads: how far each is on disk. */
   get learners(): readonly LearnerFigures[] {
     if (!(this.#role instanceof Leader)) return [];
-    return [...this.#role.links.values()].map(({ sid, isObserver, stage, acked }) => ({
-      sid,
-      isObserver,
-      isServing: stage === "serving",
-      acked,
+    return [...this.#role.links.values()].map((link) => ({
+      id: link.sid,
+      isObserver: link.isObserver,
+      isVoting: link.isVoting,
+      isSynced: link.stage === "serving",
+      ackedZxid: link.acked,
+      lag: link.lag,
     }));
+  }
+
+  /** Whether it takes part and knows nobody to follow. */
+  get isLooking(): boolean {
+    return this.#isRunning && this.#role === undefined;
+  }
+
+  /** Syncs that this server, while it leads, has not answered yet. */
+  get pendingSyncs(): number {
+    return this.#role instanceof Leader ? this.#role.pendingSyncs : 0;
   }
 
   /** When `tick` is due, monotonic ms; `Infinity` while only other inputs can change anything. */
@@ -237,12 +249,4 @@ export class ZabCore {
     if (link === undefined) return;
     this.#peer.emit({ kind: "close", link, reason: "this server looks for a leader" });
   }
-}
-
-/** One learner, for display. */
-export interface LearnerFigures {
-  readonly sid: ServerId;
-  readonly isObserver: boolean;
-  readonly isServing: boolean;
-  readonly acked: number;
 }

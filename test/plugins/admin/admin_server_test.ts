@@ -11,7 +11,7 @@ import { type AdminServerOptions, AdminService } from "../../../plugins/admin/mo
 import { DigestAuth, IpAuth } from "../../../plugins/auth/mod.ts";
 import { PlainMetrics } from "../../../plugins/metrics/mod.ts";
 import { ConsoleLogger, SystemClock } from "../../../plugins/system/mod.ts";
-import { sampleInspection } from "./sample.ts";
+import { LEADING, sampleInspection } from "./sample.ts";
 
 // user:password of whoever may do anything.
 const SUPER = "super:lK75jTNcA+U9vtVEw5vB51mj/w4=";
@@ -44,7 +44,7 @@ const STREAM: AdminCommand = {
     })(),
   }),
 };
-const TAKES_THE_PLACE: AdminCommand = { ...STREAM, names: ["observers", "obsr"], run: () => ({}) };
+const TAKES_THE_PLACE: AdminCommand = { ...STREAM, names: ["dirs"], run: () => ({}) };
 
 interface Given {
   readonly inspection?: Partial<ServerInspection>;
@@ -94,7 +94,7 @@ test("GET /commands links every command once, in order", () =>
   withAdmin({}, async (url) => {
     const text = await (await fetch(`${url}/commands`)).text();
     const names = [...text.matchAll(/<a href="\/commands\/(\w+)">\1<\/a>\n<br\/>\n/g)];
-    assert.is(names.length, 30);
+    assert.is(names.length, 31);
     assert.is(
       text.length,
       names.reduce((sum, [line]) => sum + line.length, 0),
@@ -172,14 +172,7 @@ test("while nobody is served, what is about clients is refused and the rest answ
 });
 
 test("a member of an ensemble tells who votes and how far it is", () => {
-  const status = { role: "leader", serving: "read-write", serverId: 2, epoch: 1 } as const;
-  const membership = [
-    "server.1=[::1]:2888:3888:participant;0.0.0.0:2181",
-    "server.2=b:2888:3888|c:2889:3889:participant;2182",
-    "server.3=d:2888:3888:observer;2183",
-    "version=0",
-  ].join("\n");
-  return withAdmin({ inspection: { status, membership } }, async (url) => {
+  return withAdmin({ inspection: LEADING }, async (url) => {
     assert.equal(await read(`${url}/commands/leader`), {
       is_leader: true,
       leader_id: 2,
@@ -188,7 +181,7 @@ test("a member of an ensemble tells who votes and how far it is", () => {
       error: null,
     });
     const view = (await read(`${url}/commands/voting_view`)) as { current_config: object };
-    assert.equal(Object.keys(view.current_config), ["1", "2"]);
+    assert.equal(Object.keys(view.current_config), ["1", "2", "4"]);
     assert.equal((view.current_config as Record<string, unknown>)["2"], {
       server_addresses: ["b:2888", "c:2889"],
       election_addresses: ["b:3888", "c:3889"],
@@ -213,6 +206,28 @@ test("a member of an ensemble tells who votes and how far it is", () => {
     });
   });
 });
+
+test("a leader tells which learners it has, and how far each is", () =>
+  withAdmin({ inspection: LEADING }, async (url) => {
+    const { learners, ...rest } = (await read(`${url}/commands/learners`)) as {
+      readonly learners: readonly unknown[];
+    };
+    assert.equal(rest, { epoch: 1, pending_syncs: 1, command: "learners", error: null });
+    assert.equal(learners[0], {
+      sid: 1,
+      is_observer: false,
+      is_voting: true,
+      is_synced: true,
+      acked_zxid: "0x100000015",
+      lag: 2,
+    });
+    assert.equal(await read(`${url}/commands/observers`), {
+      synced_observers: 1,
+      observers: [{ sid: 3 }],
+      command: "observers",
+      error: null,
+    });
+  }));
 
 test("a command that takes authority is refused without it, with the statuses of Apache", () => {
   const log: string[] = [];
@@ -239,7 +254,7 @@ test("a command may stream bytes and take the place of a built-in one", () =>
     const streamed = await fetch(`${url}/commands/stream`);
     assert.is(streamed.headers.get("last_zxid"), "0x7");
     assert.is(await streamed.text(), "one two");
-    assert.equal(await read(`${url}/commands/obsr`), { command: "observers", error: null });
+    assert.equal(await read(`${url}/commands/dirs`), { command: "dirs", error: null });
   }));
 
 test("the level of messages is told to everybody and changed by whoever has authority", () => {

@@ -11,7 +11,7 @@ import {
 } from "../../../plugins/admin/mod.ts";
 import { PlainMetrics } from "../../../plugins/metrics/mod.ts";
 import { ConsoleLogger } from "../../../plugins/system/mod.ts";
-import { ask, bytesOf, RecordedConnection, sampleInspection } from "./sample.ts";
+import { ask, bytesOf, LEADING, RecordedConnection, sampleInspection } from "./sample.ts";
 
 const LOGGER = new ConsoleLogger("silent");
 
@@ -124,6 +124,48 @@ test("mntr begins with version and state, and no figure comes twice", async () =
     zk_sum_fsynctime: "3",
   };
   for (const [key, value] of Object.entries(expected)) assert.is(values.get(key), value, key);
+});
+
+test("a leader tells what it does, who follows, and how far they are", async () => {
+  const ask = asker({ whitelist: ["*"] }, sampleInspection(LEADING));
+  assert.match((await ask("srvr")) ?? "", /Mode: leader\n.*\nProposal sizes.*: 56\/36\/267\n/);
+  const text = (await ask("mntr")) ?? "";
+  assert.match(
+    text,
+    /^zk_version.*\nzk_server_state\tleader\nzk_peer_state\tleading - broadcast\n/,
+  );
+  const figures = {
+    quorum_size: 3,
+    learners: 3,
+    synced_followers: 1,
+    synced_non_voting_followers: 0,
+    synced_observers: 1,
+    pending_syncs: 1,
+    leader_uptime: 70_000,
+    last_proposal_size: 56,
+    learner_lag_max: 2,
+    current_epoch: 1,
+    leader_id: 2,
+  };
+  for (const [name, value] of Object.entries(figures)) {
+    assert.ok(text.includes(`\nzk_${name}\t${value}\n`), name);
+  }
+});
+
+test("conf of a member ends with its limits, ports and members", async () => {
+  const conf = (await asker({ whitelist: ["*"] }, sampleInspection(LEADING))("conf")) ?? "";
+  const limits = ["initLimit=10", "syncLimit=5", "electionAlg=3", "electionPort=3888"];
+  const rest = [...limits, "quorumPort=2888", "peerType=0", "membership: ", LEADING.membership];
+  assert.ok(conf.endsWith(rest.join("\n")), conf);
+});
+
+test("a member that looks for a leader says so", async () => {
+  const status = { role: "looking", serving: "read-only", serverId: 2, epoch: 1 } as const;
+  const ensemble = { leaderId: -1, voterCount: 3, initLimit: 10, syncLimit: 5, leading: undefined };
+  const server = sampleInspection({ ...LEADING, status, ensemble });
+  const text = (await asker({ whitelist: ["*"] }, server)("mntr")) ?? "";
+  assert.match(text, /\nzk_server_state\tread-only\nzk_peer_state\tlooking - election\n/);
+  assert.not.match(text, /zk_learners/);
 });
 
 test("conf and dirs tell the size of the data directory, with what is below it", async () => {

@@ -58,6 +58,7 @@ export function sampleInspection(changes: Partial<ServerInspection> = {}): Serve
       maxClientCnxns: 60,
     },
     membership: "",
+    ensemble: undefined,
     stats: () => ({
       latency: LATENCY,
       packetsReceived: 12,
@@ -74,7 +75,6 @@ export function sampleInspection(changes: Partial<ServerInspection> = {}): Serve
       connectionDropChance: 0,
       authFailedCount: 0,
       responseSizes: { last: 31, min: 16, max: 88 },
-      proposalSizes: undefined,
     }),
     connections: () => CONNECTIONS,
     connectionBuckets: () => [
@@ -96,6 +96,36 @@ export function sampleInspection(changes: Partial<ServerInspection> = {}): Serve
     ...changes,
   };
 }
+
+const LEARNER = { isObserver: false, isVoting: true, isSynced: true, ackedZxid: 0x1_0000_0015 };
+
+/** The same as leader of an ensemble: a follower, one that is not synchronised, an observer. */
+export const LEADING: Pick<ServerInspection, "status" | "membership" | "ensemble"> = {
+  status: { role: "leader", serving: "read-write", serverId: 2, epoch: 1 },
+  membership: [
+    "server.1=[::1]:2888:3888:participant;0.0.0.0:2181",
+    "server.2=b:2888:3888|c:2889:3889:participant;2182",
+    "server.3=d:2888:3888:observer;2183",
+    "server.4=e:2888:3888:participant;2184",
+    "version=0",
+  ].join("\n"),
+  ensemble: {
+    leaderId: 2,
+    voterCount: 3,
+    initLimit: 10,
+    syncLimit: 5,
+    leading: {
+      uptimeMs: 70_000.5,
+      pendingSyncs: 1,
+      proposalSizes: { last: 56, min: 36, max: 267 },
+      learners: [
+        { ...LEARNER, id: 1, lag: 2 },
+        { ...LEARNER, id: 4, isSynced: false, ackedZxid: 0, lag: 0 },
+        { ...LEARNER, id: 3, isObserver: true, isVoting: false, ackedZxid: 0, lag: 0 },
+      ],
+    },
+  },
+};
 
 /** A connection that keeps what is written to it. */
 export class RecordedConnection implements Connection {
