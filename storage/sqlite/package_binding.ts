@@ -58,6 +58,9 @@ class PackageConnection implements Connection {
   }
 
   async transact(statements: readonly Statement[]): Promise<void> {
+    const [first] = statements;
+    // One statement is atomic by itself; three calls would wake a thread three times.
+    if (first !== undefined && statements.length === 1) return this.run(...first);
     while (this.#transaction !== undefined) await this.#transaction.catch(() => {});
     this.#transaction = this.#transact(statements);
     try {
