@@ -26,6 +26,10 @@ function observedReplica(replica: Replica, { machine, ledger, server }: Observed
           if (isAlive()) ledger.proposed(server, stamp.zxid);
           preparer.prepare(request, stamp, out, refusal);
         },
+        prepareReconfig: (request, stamp, out, membership) => {
+          if (isAlive()) ledger.proposed(server, stamp.zxid);
+          return preparer.prepareReconfig(request, stamp, out, membership);
+        },
       };
     },
     unlead: () => replica.unlead(),
@@ -33,6 +37,7 @@ function observedReplica(replica: Replica, { machine, ledger, server }: Observed
       if (isAlive()) ledger.delivered(server, bytes, start, end);
       replica.deliver(bytes, start, end);
     },
+    configure: (membership, version) => replica.configure(membership, version),
     flush: () => replica.flush(),
     replace: async (snapshot) => {
       await replica.replace(snapshot);

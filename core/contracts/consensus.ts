@@ -98,6 +98,19 @@ export interface Preparer {
     out: JuteWriter,
     refusal?: ErrorName,
   ): void;
+  /**
+   * As {@link prepare}, for a `reconfig` that consensus has agreed to: the transaction that writes
+   * the new members to `/zookeeper/config`, if the author may write there.
+   *
+   * @param membership the new members, as text.
+   * @returns whether it may; if not, an `error` transaction was appended.
+   */
+  prepareReconfig(
+    request: WriteRequest,
+    stamp: { readonly zxid: Zxid; readonly timeMs: number },
+    out: JuteWriter,
+    membership: string,
+  ): boolean;
 }
 
 /**
@@ -120,6 +133,11 @@ export interface Replica {
    * In ascending zxid order; `bytes` may be used again after the call.
    */
   deliver(bytes: Uint8Array, start: number, end: number): void;
+  /**
+   * Members in force that no transaction has brought: `/zookeeper/config` shows them from now on,
+   * and after each {@link replace}, until one does. Nobody is served meanwhile.
+   */
+  configure(membership: string, version: Zxid): void;
   /** Ends a run of deliveries: what clients must hear of it leaves now. */
   flush(): void;
   /**

@@ -90,6 +90,8 @@ export class Effects implements ApplyListener {
   dataSet(node: number, path: PathRef): void {
     const { tree, dataWatches, changes, statistics } = this.#targets;
     this.#operation(OPCODES.setData);
+    // A reconfiguration is answered with the new members too (CP 3.2).
+    if (this.#header?.type === OPCODES.reconfig) this.result.buffer(tree.data(node));
     appendStat(this.result, tree, node);
     if (!dataWatches.isEmpty) {
       const told = this.#tellData(EVENT_TYPES.dataChanged, path.text(), tree.aclId(node));

@@ -6,7 +6,9 @@ import { OPCODES } from "../wire/opcodes.ts";
 import type { SessionId } from "../wire/session_id.ts";
 import { type Zxid, zxidHigh, zxidLow } from "../wire/zxid.ts";
 import { Overlay } from "./overlay.ts";
+import type { Permissions } from "./permissions.ts";
 import { prepareMulti } from "./prepare_multi.ts";
+import { prepareReconfig } from "./prepare_reconfig.ts";
 import { type PrepareRules, WriteOperations } from "./prepare_write.ts";
 
 /**
@@ -16,10 +18,12 @@ import { type PrepareRules, WriteOperations } from "./prepare_write.ts";
 export class TreePreparer implements Preparer {
   readonly #overlay: Overlay;
   readonly #operations: WriteOperations;
+  readonly #permissions: Permissions;
   readonly #reader = new JuteReader(new Uint8Array(0));
 
   constructor(rules: PrepareRules) {
     this.#overlay = new Overlay(rules.tree);
+    this.#permissions = rules.permissions;
     this.#operations = new WriteOperations(this.#overlay, rules);
   }
 
@@ -29,15 +33,42 @@ export class TreePreparer implements Preparer {
     out: JuteWriter,
     refusal?: ErrorName,
   ): void {
+    const start = this.#begin(request, stamp, out);
+    this.#reader.reset(request.bytes, request.bodyStart, request.bodyEnd);
+    this.#end(request, out, start, refusal ?? this.#prepareBody(request, out));
+  }
+
+  prepareReconfig(
+    request: WriteRequest,
+    stamp: { readonly zxid: Zxid; readonly timeMs: number },
+    out: JuteWriter,
+    membership: string,
+  ): boolean {
+    const start = this.#begin(request, stamp, out);
+    const { context } = this.#operations;
+    const parts = { overlay: this.#overlay, permissions: this.#permissions, context };
+    const error = this.#operations.refuseSession(false) ?? prepareReconfig(membership, out, parts);
+    this.#end(request, out, start, error);
+    return error === undefined;
+  }
+
+  /** @returns where the transaction begins. */
+  #begin(
+    request: WriteRequest,
+    stamp: { readonly zxid: Zxid; readonly timeMs: number },
+    out: JuteWriter,
+  ): number {
     const { context } = this.#operations;
     context.session = request.session;
     context.ids = request.ids;
     context.zxid = stamp.zxid;
     context.timeMs = stamp.timeMs;
-    const start = out.reserve(TXN_HEADER_BYTES);
-    this.#reader.reset(request.bytes, request.bodyStart, request.bodyEnd);
     this.#operations.txnType = request.opcode;
-    const error = refusal ?? this.#prepareBody(request, out);
+    this.#overlay.begin();
+    return out.reserve(TXN_HEADER_BYTES);
+  }
+
+  #end(request: WriteRequest, out: JuteWriter, start: number, error: ErrorName | undefined): void {
     if (error === undefined) {
       writeTxnDigest(out, this.#overlay.digestHigh, this.#overlay.digestLow);
     } else {
@@ -59,7 +90,6 @@ export class TreePreparer implements Preparer {
   }
 
   #prepareBody(request: WriteRequest, out: JuteWriter): ErrorName | undefined {
-    this.#overlay.begin();
     try {
       switch (request.opcode) {
         case OPCODES.createSession:

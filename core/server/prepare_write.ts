@@ -99,6 +99,7 @@ export class WriteOperations {
       case OPCODES.deleteContainer:
         return this.#deleteContainer(reader, out);
       case OPCODES.reconfig:
+        // Where consensus knows of members it decides itself, and calls `prepareReconfig`.
         for (let texts = 0; texts < 3; texts++) reader.string();
         reader.long();
         return "ReconfigDisabled";
@@ -126,7 +127,7 @@ export class WriteOperations {
     const usedTtlMs = lacksTtl ? -1 : Math.max(ttlMs, 0);
     const { extendedTypesEnabled } = this.#rules;
     const refused =
-      refuseMode(mode, usedTtlMs, extendedTypesEnabled) ?? this.#refuseSession(mode.ephemeral);
+      refuseMode(mode, usedTtlMs, extendedTypesEnabled) ?? this.refuseSession(mode.ephemeral);
     if (refused !== undefined) return refused;
     if (isNull) throw new ZkError("MarshallingError");
     const { bytes } = reader;
@@ -170,7 +171,7 @@ export class WriteOperations {
   #delete(reader: JuteReader, out: JuteWriter): ErrorName | undefined {
     if (!this.#readPath(reader)) throw new ZkError("MarshallingError");
     const version = reader.int();
-    const dead = this.#refuseSession(false);
+    const dead = this.refuseSession(false);
     if (dead !== undefined) return dead;
     const { bytes } = reader;
     if (!isDeletable(bytes, this.#pathStart, this.#pathEnd)) return "BadArguments";
@@ -214,7 +215,7 @@ export class WriteOperations {
     const dataLength = Math.max(reader.skipBuffer(), 0);
     const dataEnd = reader.offset;
     const version = reader.int();
-    const dead = this.#refuseSession(false);
+    const dead = this.refuseSession(false);
     if (dead !== undefined) return dead;
     const { bytes } = reader;
     if (isNull || this.#pathEnd === this.#pathStart) return "BadArguments";
@@ -246,7 +247,7 @@ export class WriteOperations {
     const isNull = !this.#readPath(reader);
     const givenAcls = readAcls(reader);
     const version = reader.int();
-    const dead = this.#refuseSession(false);
+    const dead = this.refuseSession(false);
     if (dead !== undefined) return dead;
     const { bytes } = reader;
     if (isNull || !this.#isValid(bytes)) return "BadArguments";
@@ -273,7 +274,7 @@ export class WriteOperations {
   #check(reader: JuteReader, out: JuteWriter): ErrorName | undefined {
     const isNull = !this.#readPath(reader);
     const version = reader.int();
-    const dead = this.#refuseSession(false);
+    const dead = this.refuseSession(false);
     if (dead !== undefined) return dead;
     const { bytes } = reader;
     if (isNull || !this.#isValid(bytes)) return "BadArguments";
@@ -355,7 +356,7 @@ export class WriteOperations {
   }
 
   /** A session that the state does not know is expired, or local where there are local sessions. */
-  #refuseSession(needsGlobal: boolean): ErrorName | undefined {
+  refuseSession(needsGlobal: boolean): ErrorName | undefined {
     const { session } = this.context;
     if (session === NO_SESSION || this.#overlay.isSessionAlive(session)) return undefined;
     if (!this.#rules.localSessionsEnabled || this.#overlay.isSessionKnown(session)) {

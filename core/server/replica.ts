@@ -50,6 +50,7 @@ export class ServerReplica implements Replica {
   #tracker: ChangeTracker;
   #preparer: TreePreparer | undefined;
   #inTurn = false;
+  #members: { readonly text: string; readonly version: Zxid } | undefined;
 
   constructor(server: ClientServer, parts: ReplicaParts) {
     this.#server = server;
@@ -115,6 +116,11 @@ export class ServerReplica implements Replica {
     this.#answer();
   }
 
+  configure(membership: string, version: Zxid): void {
+    this.#members = { text: membership, version };
+    this.tree.setConfig(ENCODER.encode(membership), version, this.#server.clock.wallTime());
+  }
+
   flush(): void {
     this.#inTurn = false;
     this.#server.output.flush();
@@ -135,6 +141,7 @@ export class ServerReplica implements Replica {
     for await (const slice of snapshot.slices) loader.load(slice);
     loader.finish(snapshot.zxid);
     this.#reset(tree);
+    if (this.#members !== undefined) this.configure(this.#members.text, this.#members.version);
   }
 
   changes(whole: boolean): SliceSource {
@@ -218,4 +225,5 @@ export class ServerReplica implements Replica {
   }
 }
 
+const ENCODER = new TextEncoder();
 const NO_BODY = new JuteWriter(0);

@@ -129,6 +129,24 @@ export class Tree extends TreeView {
     this.#touched(node);
   }
 
+  /** Sets the data of `/zookeeper/config`, as if the transaction `zxid` had; no news is none. */
+  setConfig(data: Uint8Array, zxid: Zxid, timeMs: number): void {
+    const input = new NodeInput();
+    const path = new Uint8Array(CONFIG_PATH.length);
+    encodeUtf8(CONFIG_PATH, path, 0);
+    const node = this.find(path, 0, path.length);
+    if (node === NONE || isEqual(this.data(node), data)) return;
+    input.path.set(path, 0, path.length);
+    input.data = data;
+    input.dataEnd = data.length;
+    input.stat[STAT.mzxid] = zxidHigh(zxid);
+    input.stat[STAT.mzxid + 1] = zxidLow(zxid);
+    input.stat[STAT.mtime] = zxidHigh(timeMs);
+    input.stat[STAT.mtime + 1] = zxidLow(timeMs);
+    input.stat[STAT.version] = -1;
+    this.setData(node, input);
+  }
+
   setAcl(node: number, aclId: number, aversion: number): void {
     this.#setAclId(node, aclId);
     this.nodes.set(node, STAT.aversion, aversion);
@@ -237,6 +255,10 @@ export class Tree extends TreeView {
   #touched(node: number): void {
     for (const tracker of this.#trackers) tracker.touched(node);
   }
+}
+
+function isEqual(one: Uint8Array | null, other: Uint8Array): boolean {
+  return one?.length === other.length && other.every((byte, at) => one[at] === byte);
 }
 
 function isSystemPath(bytes: Uint8Array, start: number, end: number): boolean {

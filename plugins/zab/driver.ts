@@ -50,6 +50,8 @@ export interface DriverOptions extends ZabOptions {
   readonly fsyncWarningMs?: number | undefined;
   /** Longest transaction, and longest node of a snapshot, bytes. */
   readonly partBytesMax: number;
+  /** As in {@link ZabSettings}. */
+  readonly keepMembership?: ((text: string, isCommitted: boolean) => void) | undefined;
 }
 
 /**
@@ -75,6 +77,8 @@ export class ZabConsensus implements Consensus {
   #isStepping = false;
   #isTurnDue = false;
   #hasDelivered = false;
+  /** Members came into force that `/zookeeper/config` need not show yet. */
+  #isConfigStale = true;
   #isStopped = false;
   #tickAt = Number.POSITIVE_INFINITY;
   #cancelTick: Cancel | undefined;
@@ -136,7 +140,7 @@ export class ZabConsensus implements Consensus {
     const { acceptedEpoch, currentEpoch } = await storage.open();
     await rebuild(storage, replica, (batch) => {
       this.#disk.checkpoints.count(batch.count);
-      this.#core.step({ kind: "replayed", batch }, this.#clock.now(), this.#clock.wallTime());
+      this.#step({ kind: "replayed", batch });
     });
     this.#elections.setMembers(this.#members.addresses("electionPort"));
     await this.#elections.start(this.#members.ownAddress("electionPort"));
@@ -188,9 +192,8 @@ export class ZabConsensus implements Consensus {
     this.#isStepping = true;
     try {
       while (this.#inbox.length > 0) {
-        const next = this.#inbox.shift() as Input;
-        const effects = this.#core.step(next, this.#clock.now(), this.#clock.wallTime());
-        for (const effect of effects) this.#perform(effect);
+        this.#step(this.#inbox.shift() as Input);
+        if (this.#isConfigStale) this.#configure();
       }
     } catch (error) {
       this.#fail(error);
@@ -199,6 +202,17 @@ export class ZabConsensus implements Consensus {
     }
     this.#figures.sawStep(this.#core.isLooking);
     this.#scheduleTurn();
+  }
+
+  #step(input: Input): void {
+    const effects = this.#core.step(input, this.#clock.now(), this.#clock.wallTime());
+    for (const effect of effects) this.#perform(effect);
+  }
+
+  #configure(): void {
+    this.#isConfigStale = false;
+    const { inForce } = this.#members;
+    this.#needReplica().configure(inForce.toString(), inForce.version);
   }
 
   #scheduleTurn(): void {
@@ -328,7 +342,9 @@ export class ZabConsensus implements Consensus {
       case "status":
         return this.#statusChanged(effect.status, replica);
       case "membership":
+        this.#options.keepMembership?.(effect.text, effect.isCommitted);
         this.#members.set(effect.text, effect.isCommitted);
+        this.#isConfigStale ||= effect.isCommitted;
         return this.#elections.setMembers(this.#members.addresses("electionPort"));
       case "note":
         return this.#logger[effect.level](effect.text, effect.fields);

@@ -20,6 +20,10 @@ export class Members {
     this.#committed = this.#configured;
   }
 
+  get inForce(): Membership {
+    return this.#committed;
+  }
+
   /** Takes a membership over; one that is committed ends what was proposed. */
   set(text: string, isCommitted: boolean): void {
     const membership = Membership.parse(text);

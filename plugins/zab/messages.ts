@@ -41,6 +41,8 @@ export interface Notification {
   readonly membership: string | undefined;
   /** Whether the sender runs this program, so that shorter times than Apache's will do (D17). */
   readonly isZookit: boolean;
+  /** Newer members that the sender has in its log; told among servers of this program alone. */
+  readonly pending?: string | undefined;
 }
 
 /** First packet of a learner: FOLLOWERINFO or OBSERVERINFO. */

@@ -41,7 +41,10 @@ const PART_BYTES_MAX = 64 * 1024 * 1024;
 export interface ZabSettings {
   /** The number in `myid`, 0 to 255: that of a line of {@link membership}. */
   readonly serverId: number;
-  /** Lines `server.N=host:quorumPort:electionPort:role`, groups and weights (PP 7.2). */
+  /**
+   * Lines `server.N=host:quorumPort:electionPort:role[;clientPort]`, groups and weights, and the
+   * `version` of members that came from a reconfiguration (PP 7.2).
+   */
   readonly membership: string;
   /** Default: what the membership says of this server. */
   readonly peerType?: "participant" | "observer" | undefined;
@@ -59,6 +62,12 @@ export interface ZabSettings {
   readonly reconfigEnabled?: boolean | undefined;
   /** Whether a membership may have a single voter. Default true. */
   readonly standaloneEnabled?: boolean | undefined;
+  /**
+   * Keeps members that are learned, on disk when it returns: those in force (`isCommitted`), which
+   * {@link membership} must be at the next start, or those that are proposed, which the log tells
+   * as well. What it throws stops the server. Default: they are not kept.
+   */
+  readonly keepMembership?: ((text: string, isCommitted: boolean) => void) | undefined;
   /** Makes the pure core; for tests that put something around it. */
   readonly makeCore?: ((options: ZabOptions, tracking: SessionTracking) => ZabMachine) | undefined;
 }
@@ -103,8 +112,9 @@ export function zab(settings: ZabSettings): Plugin {
           metrics: container.get(METRICS),
           core: make(options, container.get(SESSION_TRACKING)),
         };
+        const { keepMembership } = settings;
         const limits = { snapCount, fsyncWarningMs, partBytesMax: PART_BYTES_MAX };
-        return new ZabConsensus(parts, { ...options, ...limits });
+        return new ZabConsensus(parts, { ...options, ...limits, keepMembership });
       }),
   };
 }

@@ -109,7 +109,7 @@ export class SuiteReplica implements Replica {
   lead(): Preparer {
     this.#enter("lead");
     this.isLed = true;
-    return { prepare };
+    return { prepare, prepareReconfig: refuseReconfig };
   }
 
   unlead(): void {
@@ -130,6 +130,8 @@ export class SuiteReplica implements Replica {
     this.#sessions.delete(session);
     this.onClosed(session);
   }
+
+  configure(): void {}
 
   flush(): void {
     this.#enter("flush");
@@ -182,4 +184,10 @@ function prepare(
   else out.rawPart(request.bytes, request.bodyStart, request.bodyEnd);
   out.int(DIGEST_VERSION);
   out.long(0);
+}
+
+/** No membership of the suite changes. */
+function refuseReconfig(...[request, stamp, out]: Parameters<Preparer["prepareReconfig"]>): false {
+  prepare(request, stamp, out, "ReconfigDisabled");
+  return false;
 }

@@ -1,4 +1,5 @@
 import { NO_VOTE, type Notification, type ServerId } from "../messages.ts";
+import { Membership } from "./membership.ts";
 import type { Peer } from "./peer.ts";
 import { type Ballot, isBetter, isEqual, isSameReign, type Vote } from "./vote.ts";
 
@@ -136,7 +137,7 @@ export class Election {
       const vote = votes.get(sid);
       return vote !== undefined && isSameReign(vote, theirs);
     };
-    if (!peer.hasQuorum(agrees)) return false;
+    if (!peer.hasEitherQuorum(agrees)) return false;
     if (leader === peer.sid) return round === peer.round;
     return votes.get(leader)?.state === "leading";
   }
@@ -171,20 +172,28 @@ export class Election {
 
 /** What a server says of itself at present. */
 export function notificationOf(peer: Peer): Notification {
-  const { state, vote, membership } = peer;
-  return { state, ...vote, version: 2, membership: membership.toString(), isZookit: true };
+  const { state, vote, membership, pending } = peer;
+  const members = { membership: membership.toString(), pending: pending?.toString() };
+  return { state, ...vote, version: 2, ...members, isZookit: true };
 }
 
 /**
  * Answers somebody who looks for a leader: servers that look themselves answer when the asker is in
  * an earlier round or has no vote, those that have settled always. Servers without a vote answer
- * nobody, and nobody who is settled is answered: two of them would go on for ever.
+ * only if they have settled and the asker knows older members, which may all have left; and nobody
+ * who is settled is answered: two of them would go on for ever.
  */
 export function answer(peer: Peer, from: ServerId, theirs: Notification): void {
-  if (theirs.state !== "looking" || !peer.isVoter(peer.sid)) return;
+  if (theirs.state !== "looking") return;
+  if (!peer.isVoter(peer.sid) && (peer.state === "looking" || !isOutdated(peer, theirs))) return;
   const isVoter = peer.isVoter(from);
   const isDue = !isVoter || peer.state !== "looking" || theirs.round < peer.round;
   if (!isDue) return;
   const vote = notificationOf(peer);
   peer.emit({ kind: "notify", to: from, vote: isVoter ? vote : { ...vote, round: peer.round } });
+}
+
+function isOutdated({ membership, options }: Peer, theirs: Notification): boolean {
+  if (!options.reconfigEnabled || theirs.membership === undefined) return false;
+  return (Membership.read(theirs.membership)?.version ?? membership.version) < membership.version;
 }

@@ -28,6 +28,8 @@ export class Leader implements Role {
   readonly #sinceMs: number;
   /** Voters that looked for another leader after they had elected this one. */
   readonly #doubters = new Set<ServerId>();
+  /** When this leader goes although not all have left that shall follow another; ms. */
+  #handOverEndsMs: number | undefined;
   #ended: string | undefined;
 
   constructor(peer: Peer, tracking: SessionTracking) {
@@ -139,10 +141,21 @@ export class Leader implements Role {
     if (this.#stage === "discovery" && discovery.isDone) this.#enter("synchronisation");
     if (this.#stage === "synchronisation" && learners.haveQuorum()) this.#activate();
     if (this.#stage !== "broadcast") return;
+    this.#considerHandOver();
     if (this.#broadcast?.isExhausted === true) return this.#end("the epoch has no zxid left");
     const { shutOut } = learners;
     if (shutOut !== undefined) return this.#end(`server ${shutOut} has promised a later epoch`);
     if (!learners.isQuorumConnected()) this.#end("a quorum of learners is gone");
+  }
+
+  /** Learners leave by themselves when they hear that another leads: they must hear it. */
+  #considerHandOver(): void {
+    const peer = this.#peer;
+    const heir = this.#broadcast?.heir;
+    if (heir === undefined && peer.isVoter(peer.sid)) return;
+    peer.designated = heir;
+    this.#handOverEndsMs ??= peer.nowMs + peer.ticks(1);
+    if (peer.nowMs >= this.#handOverEndsMs) this.#end("new members have another leader");
   }
 
   #enter(stage: "synchronisation"): void {
@@ -171,7 +184,7 @@ export class Leader implements Role {
     });
     this.#learners.begin(this.#broadcast);
     this.#stage = "broadcast";
-    peer.activateMembership();
+    peer.activateMembership(Number.MAX_SAFE_INTEGER);
     // All who settled tell the same epoch, or a newcomer could find no quorum (ZOOKEEPER-1732).
     peer.vote = { ...peer.vote, peerEpoch: epoch };
     peer.setStatus("leader", "read-write");

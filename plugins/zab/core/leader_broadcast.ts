@@ -7,6 +7,7 @@ import type { SessionId } from "../../../core/wire/session_id.ts";
 import { COUNTER_MAX, counterOf, makeZxid, type Zxid } from "../../../core/wire/zxid.ts";
 import type { QuorumPacket, ServerId } from "../messages.ts";
 import type { LinkId } from "./input.ts";
+import { LeaderReconfig } from "./leader_reconfig.ts";
 import type { LeaderSessions } from "./leader_sessions.ts";
 import { type LearnerLink, LOCAL } from "./learner_link.ts";
 import type { Peer } from "./peer.ts";
@@ -58,6 +59,8 @@ export class LeaderBroadcast {
   /** Newest round that a quorum is known to have answered. */
   #roundAnswered = 0;
   #isExhausted = false;
+  readonly #reconfig: LeaderReconfig;
+  #heir: ServerId | undefined;
 
   constructor(peer: Peer, parts: BroadcastParts) {
     this.#peer = peer;
@@ -66,6 +69,7 @@ export class LeaderBroadcast {
     this.#start = makeZxid(parts.epoch, peer.options.initialCounter ?? 0);
     this.#prepared = this.#start;
     this.#committed = peer.log.last;
+    this.#reconfig = new LeaderReconfig(peer, parts.links);
   }
 
   /** Everything up to here is committed. */
@@ -83,21 +87,27 @@ export class LeaderBroadcast {
     return this.#isExhausted;
   }
 
+  /**
+   * Who leads by the members now in force, when this server does not: it takes and commits nothing
+   * any more.
+   */
+  get heir(): ServerId | undefined {
+    return this.#heir;
+  }
+
   /** Gives a request its place in the order of all writes. */
   request(request: WriteRequest, from: LinkId): void {
     const { session, opcode } = request;
     if (opcode === OPCODES.sync) return this.sync(from);
     const zxid = this.#prepared + 1;
     if (counterOf(zxid) === COUNTER_MAX) this.#isExhausted = true;
-    if (this.#isExhausted) return;
-    const refusal = this.#refusal(session, opcode, from);
+    if (this.#isExhausted || this.#heir !== undefined) return;
     const isFirst = this.#batchFirst === 0;
     // One look at the clock for a batch: what is proposed together has the same time.
     if (isFirst) this.#batchTimeMs = this.#peer.wallMs;
     const at = this.#out.reserve(4);
     try {
-      const stamp = { zxid, timeMs: this.#batchTimeMs };
-      this.#parts.preparer.prepare(request, stamp, this.#out, refusal);
+      this.#prepare(request, zxid, this.#refusal(session, opcode, from));
     } catch (error) {
       this.#out.truncate(at); // A bug of ours; half a transaction must not reach the log.
       throw error;
@@ -107,6 +117,18 @@ export class LeaderBroadcast {
     if (isFirst) this.#batchFirst = zxid;
     this.#noteSession(request, from);
     if (this.#out.length - this.#batchStart >= BATCH_BYTES_MAX) this.#propose();
+  }
+
+  #prepare(request: WriteRequest, zxid: Zxid, refusal: ErrorName | undefined): void {
+    const { preparer } = this.#parts;
+    const stamp = { zxid, timeMs: this.#batchTimeMs };
+    if (request.opcode !== OPCODES.reconfig || refusal !== undefined) {
+      return preparer.prepare(request, stamp, this.#out, refusal);
+    }
+    const next = this.#reconfig.decide(request, zxid);
+    if (typeof next === "string") return preparer.prepare(request, stamp, this.#out, next);
+    const isAllowed = preparer.prepareReconfig(request, stamp, this.#out, `${next}`);
+    if (isAllowed) this.#reconfig.prepared(zxid);
   }
 
   /**
@@ -147,13 +169,39 @@ export class LeaderBroadcast {
    * and only what is durable in it. A sync is answered before any write that came after it.
    */
   commit(): void {
+    if (this.#heir !== undefined) return;
     const through = this.#quorumHas();
     while (this.#committed < through) {
       this.#answerSyncs(through);
-      const next = this.#syncs[0]?.after ?? through;
-      this.#commitTo(Math.min(next, through));
+      const next = Math.min(this.#syncs[0]?.after ?? through, through);
+      const version = this.#peer.pending?.version ?? next + 1;
+      if (version > next) {
+        this.#commitTo(next);
+        continue;
+      }
+      this.#activate(version);
+      return this.commit(); // What follows is counted by the new members alone.
     }
     this.#answerSyncs(through);
+  }
+
+  /** Commits up to new members, and puts them into force (PP 7.3). */
+  #activate(version: Zxid): void {
+    const peer = this.#peer;
+    const { log, pending } = peer;
+    const before = log.lastUpTo(version - 1);
+    if (before > this.#committed) this.#commitTo(before);
+    const heir = pending === undefined ? peer.sid : this.#reconfig.heirTo(pending);
+    const [batch] = log.between(before, version);
+    peer.activateMembership(version);
+    for (const link of this.#parts.links.values()) {
+      if (!link.isForwarding || batch === undefined) continue;
+      if (link.isObserver) link.send({ kind: "inform-and-activate", batch, leader: heir });
+      else link.send({ kind: "commit-and-activate", zxid: version, leader: heir });
+    }
+    this.#committed = version;
+    peer.deliver(version);
+    if (heir !== peer.sid) this.#heir = heir;
   }
 
   /** Pings at once for syncs of this turn. */
@@ -182,6 +230,9 @@ export class LeaderBroadcast {
   }
 
   #refusal(session: SessionId, opcode: number, from: LinkId): ErrorName | undefined {
+    if (opcode === OPCODES.reconfig && !this.#peer.options.reconfigEnabled) {
+      return "ReconfigDisabled";
+    }
     // Alone it would be logged, and no version of Apache's can read that again (PP 2).
     if (opcode === OPCODES.check) return "Unimplemented";
     return session.isZero ? undefined : this.sessions.refusal(session, opcode, from);

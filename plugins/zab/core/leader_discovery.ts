@@ -54,7 +54,7 @@ export class LeaderDiscovery {
   /** Only members can raise the epoch: a stranger's number could use all of them up. */
   named(link: LearnerLink): void {
     if (this.#step !== "naming") return;
-    if (this.#peer.membership.members.has(link.sid)) {
+    if (this.#peer.isMember(link.sid)) {
       this.#epochMax = Math.max(this.#epochMax, link.acceptedEpoch);
     }
     if (link.isVoting) this.#named.add(link.sid);
@@ -99,6 +99,6 @@ export class LeaderDiscovery {
     const { reconfigEnabled } = peer.options;
     // Members that only files name get a version, so that all have the same (ZOOKEEPER-1783).
     if (!reconfigEnabled || peer.membership.version !== 0 || peer.pending !== undefined) return;
-    peer.learnMembership(peer.membership.withVersion(makeZxid(this.#epoch, 0)).toString());
+    peer.proposeMembership(peer.membership.withVersion(makeZxid(this.#epoch, 0)));
   }
 }

@@ -161,7 +161,7 @@ export class LeaderLearners {
   #noteBeyond(link: LearnerLink): void {
     const { epoch } = this.#discovery;
     if (epoch === 0 || link.acceptedEpoch <= epoch) return;
-    if (!this.#peer.membership.members.has(link.sid)) return;
+    if (!this.#peer.isMember(link.sid)) return;
     this.#peer.epochSeen = Math.max(this.#peer.epochSeen, link.acceptedEpoch);
     if (!this.#beyond.has(link.sid)) this.#beyond.set(link.sid, this.#peer.nowMs);
   }

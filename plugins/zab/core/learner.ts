@@ -1,6 +1,7 @@
 import type { WriteRequest } from "../../../core/contracts/consensus.ts";
 import { OPCODES } from "../../../core/wire/opcodes.ts";
 import type { SessionId } from "../../../core/wire/session_id.ts";
+import { makeZxid } from "../../../core/wire/zxid.ts";
 import type { QuorumPacket, ServerId } from "../messages.ts";
 import type { Input, LinkId } from "./input.ts";
 import { LearnerBroadcast } from "./learner_broadcast.ts";
@@ -17,6 +18,7 @@ const NOTHING = new Uint8Array(0);
 export class Learner implements Role, LearnerContext {
   readonly peer: Peer;
   readonly leader: ServerId;
+  readonly isObserver: boolean;
   readonly #touched = new TouchedSessions();
   #phase: LearnerPhase;
   #link: LinkId | undefined;
@@ -29,7 +31,8 @@ export class Learner implements Role, LearnerContext {
     this.leader = leader;
     this.#heardMs = peer.nowMs;
     this.#limitTicks = peer.options.initLimit;
-    peer.state = peer.isParticipant ? "following" : "observing";
+    this.isObserver = !peer.isParticipant;
+    peer.state = this.isObserver ? "observing" : "following";
     this.#phase = new LearnerDiscovery(
       this,
       (link) => (this.#link = link),
@@ -92,6 +95,14 @@ export class Learner implements Role, LearnerContext {
     this.#ended ??= reason;
   }
 
+  activated(leader: ServerId): void {
+    const { peer } = this;
+    if (!peer.options.reconfigEnabled) return;
+    if (leader === this.leader && this.isObserver !== peer.isParticipant) return;
+    peer.designated = leader;
+    this.end(leader === this.leader ? "its own role has changed" : `server ${leader} leads now`);
+  }
+
   leave(): void {
     if (this.#link === undefined) return;
     this.peer.emit({ kind: "close", link: this.#link, reason: this.#ended ?? "stopped" });
@@ -125,10 +136,13 @@ export class Learner implements Role, LearnerContext {
   #follow(epoch: number, log: LearnerLog): void {
     const { peer } = this;
     this.#phase = new LearnerBroadcast(this, log, this.#touched);
-    peer.activateMembership();
+    // The history that the epoch began with is committed by now; what came later need not be.
+    peer.activateMembership(Math.max(log.committed, makeZxid(epoch, 0)));
+    this.activated(this.leader);
+    if (this.#ended !== undefined) return;
     // All who settled tell the same epoch, or a newcomer could find no quorum (ZOOKEEPER-1732).
     peer.vote = { ...peer.vote, peerEpoch: epoch };
-    peer.setStatus(peer.isParticipant ? "follower" : "observer", "read-write");
+    peer.setStatus(this.isObserver ? "observer" : "follower", "read-write");
   }
 
   #forward(input: Input & { readonly kind: "request" | "sync" | "revalidate" }): void {

@@ -1,4 +1,5 @@
-import type { QuorumPacket } from "../messages.ts";
+import type { Zxid } from "../../../core/wire/zxid.ts";
+import type { QuorumPacket, ServerId } from "../messages.ts";
 import type { Input } from "./input.ts";
 import type { LearnerContext, LearnerPhase } from "./learner_discovery.ts";
 import type { LearnerLog } from "./learner_log.ts";
@@ -29,6 +30,11 @@ export class LearnerBroadcast implements LearnerPhase {
       case "informs":
         this.#log.propose(packet.batch);
         return this.#log.commit(packet.batch.lastZxid);
+      case "commit-and-activate":
+        return this.#activate(packet.zxid, packet.leader);
+      case "inform-and-activate":
+        this.#log.propose(packet.batch);
+        return this.#activate(packet.batch.lastZxid, packet.leader);
       case "ping":
         return this.#learner.send({ ...packet, touched: this.#touched.take() });
       case "revalidated":
@@ -43,5 +49,12 @@ export class LearnerBroadcast implements LearnerPhase {
 
   disk(input: Input): void {
     if (input.kind === "durable") this.#log.acknowledge();
+  }
+
+  /** Kept before it is applied: no client hears of members that this server could forget. */
+  #activate(zxid: Zxid, leader: ServerId): void {
+    this.#learner.peer.activateMembership(zxid);
+    this.#log.commit(zxid);
+    this.#learner.activated(leader);
   }
 }

@@ -23,10 +23,14 @@ export interface LearnerPhase {
 export interface LearnerContext {
   readonly peer: Peer;
   readonly leader: ServerId;
+  /** As what it has come to the leader. */
+  readonly isObserver: boolean;
   /** Sends to the leader. */
   send(packet: QuorumPacket): void;
   /** Gives this leader up. */
   end(reason: string): void;
+  /** New members are in force; by their word, or that of the leader, another may have to lead. */
+  activated(leader: ServerId): void;
 }
 
 /**
@@ -71,7 +75,7 @@ export class LearnerDiscovery implements LearnerPhase {
     }
     this.#linked(link);
     this.#learner.send({
-      kind: peer.isParticipant ? "follower-info" : "observer-info",
+      kind: this.#learner.isObserver ? "observer-info" : "follower-info",
       acceptedEpoch: peer.acceptedEpoch,
       serverId: peer.sid,
       protocolVersion: PROTOCOL_VERSION,

@@ -20,7 +20,7 @@ export class LearnerLog {
   constructor(learner: LearnerContext, epoch: number) {
     this.#learner = learner;
     this.#epoch = epoch;
-    this.#isVoting = learner.peer.isParticipant;
+    this.#isVoting = !learner.isObserver;
     this.#acked = makeZxid(epoch, 0);
   }
 

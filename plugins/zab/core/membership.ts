@@ -16,7 +16,7 @@ export interface Member {
   /** One or more. */
   readonly addresses: readonly PeerAddress[];
   readonly role: "participant" | "observer";
-  /** What stands behind the first semicolon, or undefined. */
+  /** For clients, `host:port[;host:port]`, the second for TLS; undefined where none is named. */
   readonly client: string | undefined;
 }
 
@@ -48,6 +48,16 @@ export class Membership {
       if (line.trim() !== "") lines.take(line.trim());
     }
     return new Membership(lines.version, lines.members, lines.groups, lines.weights);
+  }
+
+  /** As {@link parse}; undefined where that throws. */
+  static read(text: string): Membership | undefined {
+    try {
+      return Membership.parse(text);
+    } catch (error) {
+      if (error instanceof ZkError) return undefined;
+      throw error;
+    }
   }
 
   constructor(
@@ -88,6 +98,16 @@ export class Membership {
     let count = 0;
     for (const sid of this.voters) if (has(sid)) count += 1;
     return count > Math.floor(this.voters.length / 2);
+  }
+
+  /** Whether a server votes in both, at the same quorum addresses. */
+  isSameVoter(sid: ServerId, other: Membership): boolean {
+    const here = this.members.get(sid);
+    const there = other.members.get(sid);
+    if (here?.role !== "participant" || there?.role !== "participant") return false;
+    const quorumAddresses = ({ addresses }: Member): string =>
+      addresses.map(({ host, quorumPort }) => `${host}:${quorumPort}`).join("|");
+    return quorumAddresses(here) === quorumAddresses(there);
   }
 
   /** The same servers under another version. */
@@ -173,12 +193,13 @@ class Lines {
 }
 
 /**
- * Reads what stands behind `server.N=`: `host:quorum:election[:role][;[host:]port]`, or several
- * addresses with bars between. Undefined when it cannot be read.
+ * Reads what stands behind `server.N=`: `host:quorum:election[:role][;[host:]port[;[host:]port]]`,
+ * or several addresses with bars between. Undefined when it cannot be read.
  */
 export function parseMember(sid: ServerId, value: string): Member | undefined {
   const semicolon = value.indexOf(";");
-  const client = semicolon < 0 ? undefined : value.slice(semicolon + 1);
+  const client = semicolon < 0 ? undefined : parseClient(value.slice(semicolon + 1));
+  if (client === "") return undefined;
   const parts = (semicolon < 0 ? value : value.slice(0, semicolon)).split("|");
   const roleAt = /:(participant|observer)$/i.exec(parts.at(-1) ?? "");
   if (roleAt !== null) parts.push((parts.pop() ?? "").slice(0, roleAt.index));
@@ -189,12 +210,22 @@ export function parseMember(sid: ServerId, value: string): Member | undefined {
   return addresses.every(isWhole) ? { sid, addresses, role, client } : undefined;
 }
 
+/** Written out as Apache does: without a host all of them are meant. Empty: cannot be read. */
+function parseClient(text: string): string {
+  const parts = text.split(";").map((part) => {
+    if (part === "") return "";
+    const match = /^(?:(\[[^\]]+\]|[^:[\]]+):)?(\d{1,5})$/.exec(part.trim());
+    return match === null ? undefined : `${match[1] ?? "0.0.0.0"}:${Number(match[2])}`;
+  });
+  return parts.length > 2 || parts.includes(undefined) ? "" : parts.join(";");
+}
+
 function parseAddress(text: string): PeerAddress | undefined {
   const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5}):(\d{1,5})$/.exec(text.trim());
   if (match === null) return undefined;
   const quorumPort = Number(match[3]);
   const electionPort = Number(match[4]);
-  if (quorumPort > 65535 || electionPort > 65535) return undefined;
+  if (quorumPort > 65535 || electionPort > 65535 || quorumPort === electionPort) return undefined;
   return { host: match[1] ?? match[2] ?? "", quorumPort, electionPort };
 }
 

@@ -1,12 +1,13 @@
 import type { ConsensusStatus } from "../../../core/contracts/consensus.ts";
 import type { LogBatch } from "../../../core/contracts/storage.ts";
-import type { Zxid } from "../../../core/wire/zxid.ts";
-import type { ElectionState, ServerId } from "../messages.ts";
+import { counterOf, type Zxid } from "../../../core/wire/zxid.ts";
+import type { ElectionState, Notification, ServerId } from "../messages.ts";
 import type { Effect } from "./effect.ts";
 import type { EpochName, Input } from "./input.ts";
 import { LogTail } from "./log_tail.ts";
 import { Membership } from "./membership.ts";
 import type { ZabOptions } from "./options.ts";
+import { reconfigIn } from "./reconfig.ts";
 import type { Vote } from "./vote.ts";
 
 /**
@@ -16,10 +17,12 @@ import type { Vote } from "./vote.ts";
 export class Peer {
   readonly options: ZabOptions;
   readonly log: LogTail;
-  /** Members in force. */
+  /** Members in force: the newest that are known to be committed (ADR 0016). */
   membership: Membership;
-  /** Members proposed and not known to be in force; undefined when there are none. */
+  /** Newer ones, proposed and not known to be committed; undefined when there are none. */
   pending: Membership | undefined;
+  /** Who leads next by the word of the last leader, so that no election is needed. */
+  designated: ServerId | undefined;
   /** Highest epoch promised, on disk. */
   acceptedEpoch = 0;
   /** Last epoch whose leader's history is here, on disk. */
@@ -64,10 +67,21 @@ export class Peer {
     return this.membership.isVoter(sid) || this.pending?.isVoter(sid) === true;
   }
 
-  /** A server that no membership names takes part without a vote. */
+  isMember(sid: ServerId): boolean {
+    return this.membership.members.has(sid) || this.pending?.members.has(sid) === true;
+  }
+
+  /**
+   * Whether it follows rather than observes. Who will vote does so already, and so does, as with
+   * Apache, who is no member: new members are taken only when a quorum of them follows.
+   */
   get isParticipant(): boolean {
-    const member = this.membership.members.get(this.sid) ?? this.pending?.members.get(this.sid);
-    return (member?.role ?? this.options.peerType) === "participant";
+    if (this.isVoter(this.sid)) return true;
+    const { membership, options } = this;
+    if (membership.version === 0 && !membership.members.has(this.sid)) {
+      return options.peerType === "participant";
+    }
+    return !membership.members.has(this.sid);
   }
 
   /** Every voter once, ascending. */
@@ -83,20 +97,76 @@ export class Peer {
     return this.membership.hasQuorum(has) && this.pending?.hasQuorum(has) !== false;
   }
 
-  /** Takes note of members that a leader has seen; newer ones than those in force are pending. */
-  learnMembership(text: string): void {
-    if (!this.options.reconfigEnabled || text === "") return;
-    const seen = Membership.parse(text);
-    if (seen.version <= (this.pending ?? this.membership).version) return;
-    this.pending = seen;
-    this.emit({ kind: "membership", text, isCommitted: false });
+  /** Whether one of the two agrees: enough to believe a leader, which itself needs both. */
+  hasEitherQuorum(has: (sid: ServerId) => boolean): boolean {
+    return this.membership.hasQuorum(has) || this.pending?.hasQuorum(has) === true;
   }
 
-  /** The pending members are in force. */
-  activateMembership(): void {
-    if (this.pending === undefined) return;
+  /** Members that are proposed; what is not newer than those in force is no news. */
+  proposeMembership(members: Membership | undefined): void {
+    if (!this.options.reconfigEnabled || members === undefined) return;
+    const { version } = members;
+    if (version <= this.membership.version || version === this.pending?.version) return;
+    this.pending = members;
+    this.emit({ kind: "membership", text: members.toString(), isCommitted: false });
+  }
+
+  /** The newest members that a leader has seen, by NEWLEADER; it has seen all that is to be. */
+  learnMembership(text: string): void {
+    const seen = text === "" ? undefined : Membership.read(text);
+    if (seen === undefined) return;
+    if (seen.version <= this.membership.version) this.#forgetPending();
+    else this.proposeMembership(seen);
+  }
+
+  /** What is committed `through` a zxid puts the pending members into force, if they are in it. */
+  activateMembership(through: Zxid): void {
+    if (this.pending === undefined || this.pending.version > through) return;
     this.membership = this.pending;
     this.pending = undefined;
+    this.#keepMembership();
+  }
+
+  /**
+   * Members that another server tells while this one looks for a leader: those in force there are
+   * in force; those pending there tell who may be elected and where that server is. To know of
+   * more members never harms: both must agree. @returns whether there was news.
+   */
+  hearMembership({ membership, pending }: Notification): boolean {
+    if (!this.options.reconfigEnabled || membership === undefined) return false;
+    const told = pending === undefined ? undefined : Membership.read(pending);
+    const theirs = Membership.read(membership);
+    const known = this.#newestVersion;
+    const isNews = theirs !== undefined && theirs.version > this.membership.version;
+    if (isNews) {
+      const former = this.pending;
+      this.membership = theirs;
+      this.pending = undefined;
+      this.#keepMembership();
+      this.proposeMembership(former);
+    }
+    if (told !== undefined && told.version > this.#newestVersion) this.proposeMembership(told);
+    return isNews || this.#newestVersion > known;
+  }
+
+  get #newestVersion(): Zxid {
+    return (this.pending ?? this.membership).version;
+  }
+
+  /** Members whose transaction is not in the log, any more or at all, cannot be completed here. */
+  forgetUnlogged(): void {
+    const { pending } = this;
+    if (pending === undefined || pending.version <= this.log.last) return;
+    if (counterOf(pending.version) !== 0) this.#forgetPending();
+  }
+
+  #forgetPending(): void {
+    if (this.pending === undefined) return;
+    this.pending = undefined;
+    this.#keepMembership();
+  }
+
+  #keepMembership(): void {
     this.emit({ kind: "membership", text: this.membership.toString(), isCommitted: true });
   }
 
@@ -137,8 +207,22 @@ export class Peer {
 
   /** Puts transactions into the log; `durable` tells when they are on disk. */
   append(batch: LogBatch): void {
+    this.#noteReconfig(batch);
     this.log.add(batch);
     this.emit({ kind: "append", batch });
+  }
+
+  /** A batch of the own log, which the tree has applied, before the start. */
+  replayed(batch: LogBatch): void {
+    if (this.log.last === 0) this.log.reset(batch.firstZxid - 1);
+    this.#noteReconfig(batch);
+    this.log.add(batch);
+    this.log.markApplied(batch.lastZxid);
+  }
+
+  /** Members are pending from the step in which their transaction comes into the log. */
+  #noteReconfig(batch: LogBatch): void {
+    if (this.options.reconfigEnabled) this.proposeMembership(reconfigIn(batch));
   }
 
   /** Applies what is logged up to `through`. */
@@ -224,6 +308,7 @@ export class Peer {
   #cut(through: Zxid): void {
     this.log.cut(through);
     this.durable = through;
+    this.forgetUnlogged();
   }
 
   /**

@@ -12,6 +12,7 @@ import { Learner } from "./learner.ts";
 import type { ZabOptions } from "./options.ts";
 import { Peer } from "./peer.ts";
 import type { Role } from "./role.ts";
+import type { Vote } from "./vote.ts";
 
 /** Milliseconds without a leader before read-only clients are served, or a tick if that is more. */
 const READ_ONLY_AFTER_MS = 2000;
@@ -125,9 +126,7 @@ export class ZabCore {
     const peer = this.#peer;
     switch (input.kind) {
       case "replayed":
-        if (peer.log.last === 0) peer.log.reset(input.batch.firstZxid - 1);
-        peer.log.add(input.batch);
-        return peer.log.markApplied(input.batch.lastZxid);
+        return peer.replayed(input.batch);
       case "start":
         return this.#start(input.stored);
       case "stop":
@@ -177,6 +176,9 @@ export class ZabCore {
     if (vote.isZookit) peer.zookits.add(from);
     else peer.zookits.delete(from);
     if (!this.#isRunning) return;
+    // Whoever looks votes by the newest members; who has settled hears of them from its leader.
+    const isHeard = this.#role === undefined && peer.isMember(from);
+    if (isHeard && peer.hearMembership(vote)) this.#election = undefined;
     if (this.#role === undefined && this.#election === undefined) {
       if (peer.isVoter(from)) this.#early.set(from, vote);
       return;
@@ -195,28 +197,45 @@ export class ZabCore {
     if (this.#election === undefined) {
       if (!peer.isSettled) return peer.repairTree();
       if (peer.nowMs < this.#restUntilMs) return;
+      const { designated } = peer;
+      peer.designated = undefined;
+      if (designated !== undefined && peer.isVoter(designated)) return this.#obey(designated);
       this.#beginElection();
     }
     const outcome = this.#election?.outcome;
-    if (outcome === undefined) return;
+    if (outcome !== undefined) this.#assume(outcome);
+  }
+
+  /** The former leader has said who leads. If that comes to nothing there is an election. */
+  #obey(leader: ServerId): void {
+    const { log, currentEpoch, round } = this.#peer;
+    this.#assume({ leader, zxid: log.last, peerEpoch: currentEpoch, round });
+    for (const [from, vote] of this.#early) answer(this.#peer, from, vote);
+    this.#early.clear();
+  }
+
+  #assume(vote: Vote): void {
+    const peer = this.#peer;
     this.#election = undefined;
-    peer.vote = outcome;
-    const leads = outcome.leader === peer.sid;
-    peer.note("info", leads ? "elected" : "following", { leader: outcome.leader });
+    peer.vote = vote;
+    const leads = vote.leader === peer.sid;
+    if (leads) peer.forgetUnlogged();
+    peer.note("info", leads ? "elected" : "following", { leader: vote.leader });
     peer.setStatus("looking", "none");
     this.#roleSinceMs = peer.nowMs;
-    this.#role = leads ? new Leader(peer, this.#tracking) : new Learner(peer, outcome.leader);
+    this.#role = leads ? new Leader(peer, this.#tracking) : new Learner(peer, vote.leader);
   }
 
   #leave(role: Role): void {
     const peer = this.#peer;
     peer.note("warn", "looking for a leader", { reason: role.ended ?? "" });
     // Whoever is refused at once, again and again, shall not keep everybody busy.
-    const hasServed = peer.status.serving === "read-write";
-    this.#restUntilMs = hasServed ? 0 : this.#roleSinceMs + REST_MS;
+    const goesOn = peer.status.serving === "read-write" || peer.designated !== undefined;
+    this.#restUntilMs = goesOn ? 0 : this.#roleSinceMs + REST_MS;
     // Clients are let go before anything else happens to what they saw.
     peer.setStatus("looking", "none");
     role.leave();
+    peer.forgetUnlogged();
     this.#role = undefined;
     peer.state = "looking";
     this.#lookingSinceMs = peer.nowMs;

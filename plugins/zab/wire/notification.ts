@@ -25,6 +25,7 @@ export function encodeNotification(vote: Notification): Uint8Array {
   writer.int(VERSION);
   writer.string(vote.membership ?? "");
   if (vote.isZookit) writer.raw(MARK);
+  if (vote.isZookit && vote.pending !== undefined) writer.string(vote.pending);
   return writer.copy();
 }
 
@@ -46,11 +47,22 @@ export function decodeNotification(bytes: Uint8Array): Notification | undefined 
   const vote = { state, leader, zxid, round, peerEpoch };
   if (length < FULL_BYTES) return { ...vote, version: 0, membership: undefined, isZookit: false };
   const version = reader.int();
+  const membership = takeText(reader, bytes);
+  if (membership === undefined) return undefined;
+  const isZookit = reader.takeIfEqual(MARK);
+  const told = { ...vote, version, membership, isZookit };
+  const pending = isZookit ? takeText(reader, bytes) : undefined;
+  return pending === undefined ? told : { ...told, pending };
+}
+
+/** Text with its length before it; undefined where there is no such thing. */
+function takeText(reader: JuteReader, bytes: Uint8Array): string | undefined {
+  if (reader.remaining < 4) return undefined;
   const sizeBytes = reader.int();
   if (sizeBytes < 0 || sizeBytes > reader.remaining) return undefined;
-  const membership = decodeUtf8(bytes, reader.offset, reader.offset + sizeBytes);
+  const text = decodeUtf8(bytes, reader.offset, reader.offset + sizeBytes);
   reader.skip(sizeBytes);
-  return { ...vote, version, membership, isZookit: reader.takeIfEqual(MARK) };
+  return text;
 }
 
 const LEAST_LONG = -(2n ** 63n);

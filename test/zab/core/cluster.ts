@@ -51,14 +51,18 @@ export class Cluster implements Outside {
   readonly #listening = new Set<number>();
   #nextLink = 1;
 
-  constructor(voters: number, observers = 0, changes: Partial<ZabOptions> = {}) {
-    const sids = Array.from({ length: voters + observers }, (_, index) => index + 1);
-    const lines = sids.map((sid) => {
-      const role = sid > voters ? "observer" : "participant";
-      return `server.${sid}=host:${2000 + sid}:${3000 + sid}:${role}`;
-    });
+  /** Joiners have the highest ids; each knows the others and itself. */
+  constructor(
+    voters: number,
+    observers = 0,
+    { joiners = 0, ...changes }: Partial<ZabOptions> & { readonly joiners?: number } = {},
+  ) {
+    const sids = Array.from({ length: voters + observers + joiners }, (_, index) => index + 1);
+    const members = sids.filter((sid) => sid <= voters + observers);
+    const lines = members.map((sid) => memberLine(sid, sid > voters ? "observer" : "participant"));
     for (const serverId of sids) {
-      const membership = [...lines, "version=0"].join("\n");
+      const own = members.includes(serverId) ? [] : [memberLine(serverId, "observer")];
+      const membership = [...lines, ...own, "version=0"].join("\n");
       const options = { ...OPTIONS, serverId, membership, ...changes };
       this.nodes.push(new TestNode(options, this));
     }
@@ -67,6 +71,11 @@ export class Cluster implements Outside {
 
   node(sid: number): TestNode {
     return this.nodes[sid - 1] as TestNode;
+  }
+
+  /** Whether somebody has changed the members. */
+  get hasReconfigs(): boolean {
+    return this.history.some(({ members }) => members !== undefined);
   }
 
   get leader(): TestNode | undefined {
@@ -292,6 +301,11 @@ const OPTIONS: Omit<ZabOptions, "serverId" | "membership"> = {
   reconfigEnabled: false,
   standaloneEnabled: true,
 };
+
+/** A line as clients name it in a reconfiguration. */
+export function memberLine(sid: number, role: "participant" | "observer"): string {
+  return `server.${sid}=host:${2000 + sid}:${3000 + sid}:${role};host:${4000 + sid}`;
+}
 
 /** As the codec does: PROPOSAL and COMMIT one after the other. */
 function* split(packet: QuorumPacket): IterableIterator<QuorumPacket> {

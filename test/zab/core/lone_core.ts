@@ -1,7 +1,6 @@
 /** One core, whose peers and disk are the test itself. */
 
-import type { WriteRequest } from "../../../core/contracts/consensus.ts";
-import type { JuteWriter } from "../../../core/wire/jute.ts";
+import type { Preparer } from "../../../core/contracts/consensus.ts";
 import { makeZxid, type Zxid } from "../../../core/wire/zxid.ts";
 import { BucketTracking } from "../../../plugins/sessions/mod.ts";
 import type { Effect } from "../../../plugins/zab/core/effect.ts";
@@ -9,7 +8,7 @@ import type { Input } from "../../../plugins/zab/core/input.ts";
 import type { ZabOptions } from "../../../plugins/zab/core/options.ts";
 import { ZabCore } from "../../../plugins/zab/core/zab_core.ts";
 import type { Notification, QuorumPacket } from "../../../plugins/zab/messages.ts";
-import { batchOf, type Txn, txnsOf, writeRequest } from "./node.ts";
+import { batchOf, prepareToy, prepareToyReconfig, type Txn, txnsOf, writeRequest } from "./node.ts";
 
 export const z: typeof makeZxid = makeZxid;
 /** The one link of a learner, and the first of a leader. */
@@ -27,8 +26,14 @@ export class LoneCore {
   /** Effects that were not looked at yet. */
   effects: Effect[] = [];
   nowMs = 0;
+  /** Why requests were refused while it led; undefined for those that were not. */
+  readonly refusals: (string | undefined)[] = [];
 
-  constructor(changes: Partial<ZabOptions> = {}, stored = { acceptedEpoch: 3, currentEpoch: 3 }) {
+  constructor(
+    changes: Partial<ZabOptions> = {},
+    stored = { acceptedEpoch: 3, currentEpoch: 3 },
+    more: readonly Txn[] = [],
+  ) {
     const lines = [1, 2, 3].map((sid) => `server.${sid}=h:1:2:participant`);
     this.core = new ZabCore(
       {
@@ -48,7 +53,9 @@ export class LoneCore {
       new BucketTracking(),
     );
     this.step({ kind: "replayed", batch: batch(z(3, 1), z(3, 2)) });
-    this.step({ kind: "start", stored: { lastZxid: z(3, 2), ...stored } });
+    if (more.length > 0) this.step({ kind: "replayed", batch: batchOf(more) });
+    const lastZxid = more.at(-1)?.zxid ?? z(3, 2);
+    this.step({ kind: "start", stored: { lastZxid, ...stored } });
   }
 
   step(input: Input): void {
@@ -157,8 +164,22 @@ export class LoneCore {
   reign(): void {
     this.lead();
     this.packet({ kind: "acks", first: z(4, 0), last: z(4, 0) });
-    this.step({ kind: "led", preparer: { prepare: prepareRefusing }, sessions: [] });
+    this.step({
+      kind: "led",
+      preparer: this.#preparer,
+      sessions: [],
+    });
     this.effects = [];
+  }
+
+  get #preparer(): Preparer {
+    return {
+      prepare: (request, stamp, out, refusal) => {
+        this.refusals.push(refusal);
+        prepareToy(request, stamp, out, refusal);
+      },
+      prepareReconfig: prepareToyReconfig,
+    };
   }
 
   /** A write of a client of this server, proposed. */
@@ -170,19 +191,4 @@ export class LoneCore {
   delivered(): Txn[] {
     return this.take("deliver").flatMap(({ batch: delivered }) => txnsOf(delivered));
   }
-}
-
-/** As the toy preparer of the cluster, with type -1 for what is refused. */
-function prepareRefusing(
-  request: WriteRequest,
-  stamp: { readonly zxid: Zxid; readonly timeMs: number },
-  out: JuteWriter,
-  refusal?: string,
-): void {
-  out.int(request.session.high);
-  out.int(request.session.low);
-  out.int(request.cxid);
-  out.long(stamp.zxid);
-  out.long(stamp.timeMs);
-  out.int(refusal === undefined ? request.opcode : -1);
 }

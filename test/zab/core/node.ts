@@ -1,7 +1,7 @@
 /** One server of the test cluster: a real core on a disk, a tree and links that are only values. */
 import type { Preparer } from "../../../core/contracts/consensus.ts";
 import type { LogBatch } from "../../../core/contracts/storage.ts";
-import { JuteWriter } from "../../../core/wire/jute.ts";
+import { getInt, JuteReader, JuteWriter } from "../../../core/wire/jute.ts";
 import { OPCODES } from "../../../core/wire/opcodes.ts";
 import { SessionId } from "../../../core/wire/session_id.ts";
 import type { Zxid } from "../../../core/wire/zxid.ts";
@@ -16,6 +16,8 @@ import { ZabCore } from "../../../plugins/zab/core/zab_core.ts";
 export interface Txn {
   readonly zxid: Zxid;
   readonly cxid: number;
+  /** The members that a reconfiguration makes. */
+  readonly members?: string;
 }
 
 /** What survives a crash. */
@@ -25,6 +27,8 @@ export interface Disk {
   checkpointZxid: Zxid;
   accepted: number;
   current: number;
+  /** Members in force. */
+  members: string;
 }
 
 /** Where a node's effects on the outside go. */
@@ -38,7 +42,7 @@ type DiskWork = { readonly run: () => Input; readonly isWrite: boolean };
 
 export class TestNode {
   readonly sid: number;
-  readonly disk: Disk = { log: [], checkpoint: [], checkpointZxid: 0, accepted: 0, current: 0 };
+  readonly disk: Disk;
   core: ZabCore | undefined;
   tree: Txn[] = [];
   treeZxid: Zxid = 0;
@@ -51,6 +55,8 @@ export class TestNode {
 
   constructor(options: ZabOptions, outside: Outside) {
     this.sid = options.serverId;
+    const { membership: members } = options;
+    this.disk = { log: [], checkpoint: [], checkpointZxid: 0, accepted: 0, current: 0, members };
     this.#options = options;
     this.#outside = outside;
     this.#skewMs = options.serverId * 1000;
@@ -70,7 +76,8 @@ export class TestNode {
 
   start(nowMs: number): void {
     const { disk } = this;
-    this.core = new ZabCore(this.#options, new BucketTracking());
+    const options = { ...this.#options, membership: disk.members };
+    this.core = new ZabCore(options, new BucketTracking());
     this.#reload();
     if (disk.log.length > 0) {
       this.step({ kind: "replayed", batch: batchOf(disk.log) }, nowMs);
@@ -149,9 +156,12 @@ export class TestNode {
       case "deliver":
         return this.#apply(effect.batch);
       case "lead": {
-        const preparer: Preparer = { prepare: prepareToy };
+        const preparer = { prepare: prepareToy, prepareReconfig: prepareToyReconfig };
         return this.step({ kind: "led", preparer, sessions: [] }, nowMs);
       }
+      case "membership":
+        if (effect.isCommitted) disk.members = effect.text;
+        return this.#outside.effect(this, effect);
       case "status":
         if (effect.status.serving === "read-write") this.#outside.applied(this);
         return this.#outside.effect(this, effect);
@@ -198,13 +208,22 @@ export class TestNode {
 }
 
 /** Session, cxid, zxid, time, type: a TxnHeader, and no body. */
-const prepareToy: Preparer["prepare"] = (request, stamp, out) => {
+export const prepareToy: Preparer["prepare"] = (request, stamp, out, refusal) => {
   out.int(request.session.high);
   out.int(request.session.low);
   out.int(request.cxid);
   out.long(stamp.zxid);
   out.long(stamp.timeMs);
-  out.int(request.opcode);
+  out.int(refusal === undefined ? request.opcode : OPCODES.error);
+};
+
+/** The same with a body, that of a setData. */
+export const prepareToyReconfig: Preparer["prepareReconfig"] = (request, stamp, out, members) => {
+  prepareToy(request, stamp, out);
+  out.string("/zookeeper/config");
+  out.buffer(new TextEncoder().encode(members));
+  out.int(-1);
+  return true;
 };
 
 /** A write with a number to know it by. */
@@ -218,13 +237,37 @@ export function writeRequest(cxid: number): Input & { readonly kind: "request" }
   };
 }
 
+/** A change of members: those that leave, and lines of those that join. */
+export function reconfigRequest(
+  cxid: number,
+  leaving: string | null,
+  joining: string | null,
+  rest: { readonly members?: string; readonly from?: Zxid } = {},
+): Input & { readonly kind: "request" } {
+  const out = new JuteWriter();
+  out.string(joining);
+  out.string(leaving);
+  out.string(rest.members ?? null);
+  out.long(rest.from ?? -1);
+  const { request } = writeRequest(cxid);
+  const bytes = out.copy();
+  const body = { opcode: OPCODES.reconfig, bytes, bodyStart: 0, bodyEnd: bytes.length };
+  return { kind: "request", request: { ...request, ...body } };
+}
+
 /** One batch of transactions. */
 export function batchOf(txns: readonly Txn[]): LogBatch {
   const out = new JuteWriter();
-  for (const { zxid, cxid } of txns) {
-    out.int(32);
+  for (const { zxid, cxid, members } of txns) {
+    const at = out.reserve(4);
     const { request } = writeRequest(cxid);
-    prepareToy(request, { zxid, timeMs: 0 }, out);
+    const stamp = { zxid, timeMs: 0 };
+    if (members === undefined) prepareToy(request, stamp, out);
+    else {
+      const reconfig = { ...request, opcode: OPCODES.reconfig };
+      prepareToyReconfig(reconfig, stamp, out, members);
+    }
+    out.intAt(at, out.length - at - 4);
   }
   const firstZxid = txns[0]?.zxid ?? 0;
   const lastZxid = txns.at(-1)?.zxid ?? 0;
@@ -233,6 +276,20 @@ export function batchOf(txns: readonly Txn[]): LogBatch {
 
 /** What is in a batch. */
 export function txnsOf(batch: LogBatch): Txn[] {
-  const view = new DataView(batch.bytes.buffer, batch.bytes.byteOffset);
-  return [...zxidsOf(batch)].map((zxid, index) => ({ zxid, cxid: view.getInt32(index * 36 + 12) }));
+  const { bytes } = batch;
+  const txns: Txn[] = [];
+  let at = 0;
+  for (const zxid of zxidsOf(batch)) {
+    const end = at + 4 + getInt(bytes, at);
+    const txn = { zxid, cxid: getInt(bytes, at + 12) };
+    const reader = new JuteReader(bytes, at + 36, end);
+    txns.push(at + 36 === end ? txn : { ...txn, members: membersOf(reader) });
+    at = end;
+  }
+  return txns;
+}
+
+function membersOf(reader: JuteReader): string {
+  reader.string();
+  return reader.text();
 }

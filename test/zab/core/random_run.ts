@@ -1,22 +1,31 @@
 /** One run of the cluster from a seed. */
 import * as assert from "uvu/assert";
-import { Cluster, randomFrom } from "./cluster.ts";
-import { writeRequest } from "./node.ts";
+import { Cluster, memberLine, randomFrom } from "./cluster.ts";
+import { reconfigRequest, writeRequest } from "./node.ts";
 
 const STEPS = 4000;
+/** Part of the steps in which somebody asks for other members, where these change. */
+const RECONFIG_SHARE = 0.01;
 /** Time in which a healed cluster must serve again, ms. */
 const HEAL_MS = 20_000;
+
+/** What a run is like besides the number of voters. */
+export interface RunSettings {
+  readonly observers?: number;
+  /** Servers that may become members; from 1 on, members change all the time. */
+  readonly joiners?: number;
+  readonly onStart?: (cluster: Cluster) => void;
+}
 
 /** One run of a seed: disturbed, then healed. */
 export function run(
   seed: number,
   voters: number,
-  observers = 0,
-  onStart?: (cluster: Cluster) => void,
+  { observers = 0, joiners = 0, onStart }: RunSettings = {},
 ): Cluster {
   const random = randomFrom(seed * 7919 + voters);
   const pick = (count: number): number => Math.floor(random() * count);
-  const cluster = new Cluster(voters, observers);
+  const cluster = new Cluster(voters, observers, { joiners, reconfigEnabled: joiners > 0 });
   onStart?.(cluster);
   const { nodes } = cluster;
   // Some runs are calm for long, others hardly ever.
@@ -26,6 +35,7 @@ export function run(
   for (let step = 0; step < STEPS; step++) {
     const dice = random();
     if (dice < trouble) disturb(cluster, random);
+    if (joiners > 0 && random() < RECONFIG_SHARE) reconfigure(cluster, pick, ++cxid);
     const node = nodes[pick(nodes.length)]!;
     const what = random();
     if (what < 0.3) moveLink(cluster, pick);
@@ -39,6 +49,22 @@ export function run(
   }
   heal(cluster);
   return cluster;
+}
+
+/** Asks somebody for any change of members that comes to mind. */
+function reconfigure(cluster: Cluster, pick: (count: number) => number, cxid: number): void {
+  const { nodes } = cluster;
+  const node = nodes[pick(nodes.length)]!;
+  const roleOf = () => (pick(4) === 0 ? "observer" : "participant");
+  const lines = nodes.filter(() => pick(3) > 0).map(({ sid }) => memberLine(sid, roleOf()));
+  const whole = { members: lines.join(",") };
+  const leaving = pick(3) === 0 ? null : String(1 + pick(nodes.length));
+  const joining = pick(3) === 0 ? null : memberLine(1 + pick(nodes.length), roleOf());
+  const request =
+    pick(3) === 0
+      ? reconfigRequest(cxid, null, null, whole)
+      : reconfigRequest(cxid, leaving, joining);
+  node.step(request, cluster.nowMs);
 }
 
 function moveLink(cluster: Cluster, pick: (count: number) => number): void {
@@ -80,6 +106,8 @@ function heal(cluster: Cluster): void {
   cluster.settle(HEAL_MS);
   const idle = cluster.nodes.filter((node) => !node.isServing).map(({ sid }) => sid);
   assert.equal(idle, [], "servers that do not serve");
+  const memberships = new Set(cluster.nodes.map(({ core }) => core?.membership));
+  if (cluster.hasReconfigs) assert.is(memberships.size, 1, "servers agree who the members are");
   const before = cluster.history.length;
   for (const node of cluster.nodes) node.step(writeRequest(1_000_000 + node.sid), cluster.nowMs);
   cluster.settle(100);

@@ -66,6 +66,9 @@ test("a notification is read and written byte for byte, and may bear our mark", 
   const marked = encodeNotification({ ...(vote as Notification), isZookit: true });
   assert.is(toHex(marked), toHex(VOTE) + toHex(fromHex('"Zookit"')));
   assert.is(decodeNotification(marked)?.isZookit, true);
+  const pending = CONFIG.replace("version=0", "version=100000001");
+  const told = { ...(vote as Notification), isZookit: true, pending };
+  assert.equal(decodeNotification(encodeNotification(told)), told);
 });
 
 test("older notifications have 28 or 40 bytes; other lengths are ignored", () => {
