@@ -222,25 +222,31 @@ export class ZabConsensus implements Consensus {
       this.#input({ kind: "flush" });
       this.#isTurnDue = false;
       if (this.#isStopped) return;
-      this.#quorum.flush();
       this.#endTurn();
     });
   }
 
+  /** Own clients first: for them nothing else is left to do. */
   #endTurn(): void {
     const replica = this.#replica;
-    if (replica !== undefined && this.#hasDelivered) {
-      this.#hasDelivered = false;
-      replica.flush();
-      if (this.status.serving === "read-write") this.#disk.checkpoints.beginIfDue(replica);
+    const hasDelivered = this.#hasDelivered;
+    this.#hasDelivered = false;
+    if (hasDelivered) replica?.flush();
+    this.#quorum.flush();
+    if (hasDelivered && replica !== undefined && this.status.serving === "read-write") {
+      this.#disk.checkpoints.beginIfDue(replica);
     }
+    this.#setTick();
+  }
+
+  /** A timer that is set already and comes early does no harm, and costs less than a new one. */
+  #setTick(): void {
     const { nextTickMs } = this.#core;
     const waitMs = nextTickMs - this.#clock.now();
-    if (nextTickMs === this.#tickAt && waitMs > 0) return;
+    if (this.#tickAt <= nextTickMs && waitMs > 0) return;
     this.#cancelTick?.();
-    this.#tickAt = nextTickMs;
+    this.#tickAt = waitMs > 0 ? nextTickMs : Number.POSITIVE_INFINITY;
     if (waitMs <= 0) return this.#input({ kind: "tick" });
-    if (!Number.isFinite(nextTickMs)) return;
     this.#cancelTick = this.#clock.after(waitMs, () => {
       this.#tickAt = Number.POSITIVE_INFINITY;
       this.#input({ kind: "tick" });

@@ -74,6 +74,8 @@ export class Leader implements Role {
         break;
       case "packet":
         this.#packet(input.link, input.packet);
+        // What comes in thousands a second moves no stage.
+        if (input.packet.kind === "request") return;
         break;
       case "progress":
         this.#learners.heard(input.link);

@@ -15,7 +15,9 @@ import type { Peer } from "./peer.ts";
 /** Bytes at which a batch is proposed although the turn goes on. */
 const BATCH_BYTES_MAX = 1024 * 1024;
 /** Batches are cut from buffers of this size, which live as long as one of their batches. */
-const SLAB_BYTES = 256 * 1024;
+const SLAB_BYTES = 1024 * 1024;
+/** What a busy turn brings: with less room than this a new buffer is begun, since growing copies. */
+const BATCH_BYTES_USUAL = 256 * 1024;
 const NOTHING = new Uint8Array(0);
 
 /** A sync that waits. */
@@ -255,7 +257,7 @@ export class LeaderBroadcast {
     };
     this.#batchFirst = 0;
     this.#batchStart = length;
-    if (length >= SLAB_BYTES) {
+    if (length > SLAB_BYTES - BATCH_BYTES_USUAL) {
       this.#out.detach(SLAB_BYTES);
       this.#batchStart = 0;
     }

@@ -2,6 +2,9 @@ import { JuteReader } from "../../../core/wire/jute.ts";
 import { KeptBytes } from "../../../core/wire/kept_bytes.ts";
 import { packetEnd, type RawPacket, readPacket } from "./packet.ts";
 
+/** Bytes of a chunk that are looked at, at first, for the end of a packet begun before. */
+const PIECE_BYTES_MIN = 512;
+
 /**
  * Cuts the bytes of a quorum connection into packets. Those that lie whole in a chunk are handed on
  * in place. Holds at most one packet and what one chunk brought, except while it is stopped: its
@@ -29,13 +32,37 @@ export class PacketStream {
    * @throws {PeerProtocolError} when the bytes are no packets; no further call is of use.
    */
   push(chunk: Uint8Array): void {
+    const from = this.#complete(chunk);
     if (this.#isStopped || this.#kept.length > 0) {
-      this.#kept.append(chunk, 0);
-      if (!this.#isStopped) this.#recut();
+      if (from < chunk.length) this.#kept.append(chunk, from);
       return;
     }
-    const from = this.#cut(chunk, 0, chunk.length);
-    if (from < chunk.length) this.#kept.append(chunk, from);
+    const used = this.#cut(chunk, from, chunk.length);
+    if (used < chunk.length) this.#kept.append(chunk, used);
+  }
+
+  /**
+   * Ends the packet that an earlier chunk began, with no more of this one copied than that takes.
+   *
+   * @returns the offset up to which the chunk was used.
+   */
+  #complete(chunk: Uint8Array): number {
+    const kept = this.#kept;
+    let from = 0;
+    while (!this.#isStopped && kept.length > 0 && from < chunk.length) {
+      const before = kept.length;
+      const to = Math.min(chunk.length, from + Math.max(PIECE_BYTES_MIN, before));
+      kept.append(chunk.subarray(from, to), 0);
+      const { bytes, start, end } = kept;
+      const used = this.#cut(bytes, start, end) - start;
+      if (used === 0) {
+        from = to;
+        continue;
+      }
+      kept.clear(); // What was not used of it stands in the chunk.
+      return from + used - before;
+    }
+    return from;
   }
 
   /** From within `take`: what follows is no packet (a snapshot), and is kept for {@link rest}. */

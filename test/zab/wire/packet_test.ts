@@ -173,18 +173,46 @@ test("PacketStream refuses lengths that cannot be before it keeps anything", () 
   assert.throws(() => read([epoch]), /too high/);
 });
 
-test("PacketStream.stop() leaves what follows to the snapshot", () => {
-  const types: number[] = [];
-  const stream = new PacketStream(({ type }) => {
-    types.push(type);
-    if (type === PACKET_TYPES.ping) stream.stop();
-  }, PART_BYTES_MAX);
-  stream.push(Buffer.concat([PING_ECHO, fromHex("aabb")]));
-  stream.push(fromHex("cc"));
-  assert.is(toHex(stream.rest()), "aabbcc");
-  stream.push(UP_TO_DATE);
-  stream.resume();
-  assert.equal(types, [PACKET_TYPES.ping, PACKET_TYPES.upToDate]);
+test("PacketStream hands on each packet once and whole, whatever the chunks are", () => {
+  const all = new JuteWriter();
+  const sizes = Array.from({ length: 60 }, (_, i) => (i * 397) % 3000);
+  for (const [i, size] of sizes.entries()) {
+    all.int(i);
+    all.long(i);
+    all.buffer(new Uint8Array(size).fill(i));
+    all.int(-1);
+  }
+  for (const chunkBytes of [1, 7, 511, 512, 513, 2000, 5000, 40_000]) {
+    const found: [number, number, boolean][] = [];
+    const stream = new PacketStream(({ type, data }) => {
+      found.push([type, data?.length ?? 0, data?.every((byte) => byte === type) ?? true]);
+    }, PART_BYTES_MAX);
+    for (let at = 0; at < all.length; at += chunkBytes) {
+      stream.push(all.view().slice(at, at + chunkBytes));
+    }
+    assert.equal(
+      found,
+      sizes.map((size, i) => [i, size, true]),
+    );
+  }
+});
+
+test("PacketStream.stop() leaves what follows to the snapshot, wherever chunks end", () => {
+  const all = Buffer.concat([UP_TO_DATE, PING_ECHO, fromHex("aabb")]);
+  for (let cut = 1; cut <= all.length; cut++) {
+    const types: number[] = [];
+    const stream = new PacketStream(({ type }) => {
+      types.push(type);
+      if (type === PACKET_TYPES.ping) stream.stop();
+    }, PART_BYTES_MAX);
+    stream.push(all.subarray(0, cut));
+    stream.push(all.subarray(cut));
+    stream.push(fromHex("cc"));
+    assert.is(toHex(stream.rest()), "aabbcc");
+    stream.push(UP_TO_DATE);
+    stream.resume();
+    assert.equal(types, [PACKET_TYPES.upToDate, PACKET_TYPES.ping, PACKET_TYPES.upToDate]);
+  }
 });
 
 test.run();
