@@ -20,6 +20,15 @@ interface Mark {
   readonly offset: number;
 }
 
+/** Records that follow one another in a file. */
+interface Part {
+  /** Undefined when all were there before. */
+  readonly batch: LogBatch | undefined;
+  readonly sizeBytes: number;
+  /** Of `sizeBytes`, those before the batch that were there before. */
+  readonly repeatedBytes: number;
+}
+
 /** One log file: where its records end, and places in between to begin to read at. */
 export class LogFile {
   readonly path: string;
@@ -65,7 +74,8 @@ export class LogFile {
         await file.read(header, 0, LOG_HEADER_BYTES, 0);
         checkLogHeader(header, this.path);
         for await (const part of this.#parts(file, this.#marks[0]!, size)) {
-          this.grow(part.batch, part.sizeBytes);
+          if (part.batch !== undefined) this.grow(part.batch, part.sizeBytes);
+          else this.endOffset += part.sizeBytes;
         }
         isTorn = await this.#checkTail(file, size);
       }
@@ -89,7 +99,7 @@ export class LogFile {
       let offset = mark.offset;
       for await (const { batch, sizeBytes } of this.#parts(file, mark, endOffset)) {
         offset += sizeBytes;
-        if (batch.lastZxid > after) yield batch;
+        if (batch !== undefined && batch.lastZxid > after) yield batch;
       }
       if (offset !== endOffset) {
         throw new StorageError("damaged", `${this.path} ends at ${offset}, not at ${endOffset}`);
@@ -105,8 +115,9 @@ export class LogFile {
     try {
       const mark = this.#marks.findLast((place) => place.after <= through) ?? this.#marks[0]!;
       let { offset, after: zxid } = mark;
-      for await (const { batch } of this.#parts(file, mark, this.endOffset)) {
-        const { bytes } = batch;
+      for await (const { batch, repeatedBytes } of this.#parts(file, mark, this.endOffset)) {
+        offset += repeatedBytes;
+        const bytes = batch?.bytes ?? NOTHING;
         for (let at = 0; at < bytes.length; ) {
           const size = getInt(bytes, at);
           const next = zxidFromHalves(getInt(bytes, at + 16), getInt(bytes, at + 20));
@@ -136,27 +147,24 @@ export class LogFile {
     while (this.#marks.length > 1 && this.#marks.at(-1)!.offset >= offset) this.#marks.pop();
   }
 
-  async *#parts(
-    file: FileHandle,
-    from: Mark,
-    end: number,
-  ): AsyncGenerator<{ readonly batch: LogBatch; readonly sizeBytes: number }> {
-    let { offset, after: previous } = from;
+  async *#parts(file: FileHandle, from: Mark, end: number): AsyncGenerator<Part> {
+    let { offset, after: last } = from;
     let windowBytes = WINDOW_BYTES;
     let bytes = Buffer.allocUnsafe(windowBytes);
     while (offset < end) {
       const wanted = Math.min(windowBytes, end - offset);
       const { bytesRead } = await file.read(bytes, 0, wanted, offset);
-      const taken = takeRecords({ bytes, size: bytesRead, name: this.path }, previous);
-      const { batch, usedBytes } = taken;
-      if (batch !== undefined) {
-        yield { batch, sizeBytes: usedBytes };
-        previous = batch.lastZxid;
+      const window = { bytes, size: bytesRead, name: this.path };
+      const taken = takeRecords(window, { last, first: this.firstZxid });
+      const { batch, usedBytes, repeatedBytes } = taken;
+      if (usedBytes > 0) {
+        yield { batch, sizeBytes: usedBytes, repeatedBytes };
+        last = batch?.lastZxid ?? last;
         offset += usedBytes;
       }
       const isAll = bytesRead < wanted || offset + (bytesRead - usedBytes) >= end;
-      if (taken.stop === "end" || (isAll && batch === undefined)) return;
-      if (batch !== undefined) continue;
+      if (taken.stop === "end" || (isAll && usedBytes === 0)) return;
+      if (usedBytes > 0) continue;
       windowBytes *= 2;
       bytes = Buffer.allocUnsafe(windowBytes);
     }
@@ -183,4 +191,5 @@ export class LogFile {
   }
 }
 
+const NOTHING = new Uint8Array(0);
 const ZEROS = Buffer.alloc(WINDOW_BYTES);

@@ -58,8 +58,10 @@ export type RecordStop = "more" | "end";
 /** Records out of a window of a file, as a batch. */
 export interface TakenRecords {
   readonly stop: RecordStop;
-  /** Bytes of the window that are whole records. */
+  /** Bytes of the window that are whole records, the repeated ones too. */
   readonly usedBytes: number;
+  /** Bytes of repeated records before the batch. */
+  readonly repeatedBytes: number;
   /** Undefined when there is no whole record. */
   readonly batch: LogBatch | undefined;
 }
@@ -68,20 +70,24 @@ export interface TakenRecords {
  * Takes the records that stand whole in `window[0..size)`. `more`: the next one reaches beyond it;
  * `end`: there is none (PP 1.1: a length of 0, or no end mark).
  *
- * @param previous zxid of the record before.
+ * Apache's servers may log again what they have logged already (seen after joining under load); that
+ * is left out, and a batch ends before it.
+ *
+ * @param previous the highest zxid before, and the first one in the file if there is one yet.
  * @throws {StorageError} `damaged` for a record that does not match its checksum, an impossible
- * length or a zxid that does not ascend.
+ * length or a zxid that does not ascend and was not there before.
  */
 export function takeRecords(
   window: { readonly bytes: Uint8Array; readonly size: number; readonly name: string },
-  previous: Zxid,
+  previous: { readonly last: Zxid; readonly first: Zxid | undefined },
 ): TakenRecords {
   const { bytes, size, name } = window;
   const out = new JuteWriter(size);
   let at = 0;
   let count = 0;
   let firstZxid = 0;
-  let lastZxid = previous;
+  let lastZxid = previous.last;
+  let repeatedBytes = 0;
   let stop: RecordStop = "more";
   while (at + HEAD_BYTES <= size) {
     const length = getInt(bytes, at + 8);
@@ -96,9 +102,16 @@ export function takeRecords(
       break;
     }
     const zxid = checkRecord(bytes, at, length);
-    if (zxid === undefined || zxid <= lastZxid) {
+    const isRepeated = zxid !== undefined && zxid <= lastZxid;
+    if (isRepeated && count > 0) break;
+    if (zxid === undefined || (isRepeated && zxid < (previous.first ?? Infinity))) {
       const problem = zxid === undefined ? "does not match its checksum" : "does not ascend";
       throw new StorageError("damaged", `${name}: what follows ${formatZxid(lastZxid)} ${problem}`);
+    }
+    if (isRepeated) {
+      at = end + 1;
+      repeatedBytes = at;
+      continue;
     }
     out.rawPart(bytes, at + 8, end);
     if (count === 0) firstZxid = zxid;
@@ -107,7 +120,7 @@ export function takeRecords(
     at = end + 1;
   }
   const batch = { firstZxid, lastZxid, count, bytes: out.view() };
-  return { stop, usedBytes: at, batch: count === 0 ? undefined : batch };
+  return { stop, usedBytes: at, repeatedBytes, batch: count === 0 ? undefined : batch };
 }
 
 /** The zxid of a record whose checksum is right. */

@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
@@ -107,6 +108,36 @@ test("open() cuts a record that was torn, wherever, also where zeros follow it",
       assert.is(await outcomeOf(path), 2, `${size} bytes and ${padding}`);
     }
   }
+});
+
+test("what an Apache server has logged twice is read once", async () => {
+  const path = await makeLogs([1, 2, 3, 4]);
+  const file = fileIn(path, "log.1");
+  const bytes = readFileSync(file);
+  const head = bytes.subarray(0, 16);
+  const last = readFileSync(fileIn(path, "log.4")).subarray(16);
+  rmSync(fileIn(path, "log.4"));
+  const records = [1, 2, 3].map((zxid) => bytes.subarray(16).subarray((zxid - 1) * last.length));
+  const record = (zxid: number) => (records[zxid - 1] ?? last).subarray(0, last.length);
+  const write = (zxids: readonly number[]) => {
+    writeFileSync(file, Buffer.concat([head, ...zxids.map(record)]));
+  };
+  write([1, 2, 3, 1, 2, 3, 4, 4, 3]);
+  const storage = fixture.makeAt(path);
+  await storage.open();
+  const read: number[] = [];
+  for await (const { firstZxid, lastZxid, count } of storage.read(1)) {
+    assert.is(lastZxid - firstZxid + 1, count);
+    for (let zxid = firstZxid; zxid <= lastZxid; zxid++) read.push(zxid);
+  }
+  assert.equal(read, [2, 3, 4]);
+  assert.ok(await storage.truncate(3));
+  await storage.append(batchOf([4, 5]));
+  await storage.close();
+  assert.is(await outcomeOf(path), 5);
+  rmSync(fileIn(path, "log.4"));
+  write([2, 3, 1]);
+  assert.is(await outcomeOf(path), "damaged", "what was not there before");
 });
 
 test("open() goes on behind a torn file, and refuses a hole between files", async () => {
