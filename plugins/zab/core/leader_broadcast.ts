@@ -16,7 +16,7 @@ import type { Peer } from "./peer.ts";
 const BATCH_BYTES_MAX = 1024 * 1024;
 /** Batches are cut from buffers of this size, which live as long as one of their batches. */
 const SLAB_BYTES = 1024 * 1024;
-/** What a busy turn brings: with less room than this a new buffer is begun, since growing copies. */
+/** What a busy turn brings: with less room than this a new buffer is begun; growing copies. */
 const BATCH_BYTES_USUAL = 256 * 1024;
 const NOTHING = new Uint8Array(0);
 
