@@ -27,13 +27,18 @@ export class Mixed {
   static async begin(pair: Kind, lone: Kind): Promise<Mixed> {
     const plans = [{ kind: pair }, { kind: pair }, { kind: lone }];
     const members = await Members.plan(plans, { isTapped: true });
-    members.start(3);
-    members.start(1);
-    assert.is(await members.serving([1, 3]), 3);
-    const ledger = await Ledger.open(members.address(3), "/begun");
-    await ledger.write(MANY);
-    await ledger.close();
-    return new Mixed(members, await Ledger.open(members.address(), "/written"));
+    try {
+      members.start(3);
+      members.start(1);
+      assert.is(await members.serving([1, 3]), 3);
+      const ledger = await Ledger.open(members.address(3), "/begun");
+      await ledger.write(MANY);
+      await ledger.close();
+      return new Mixed(members, await Ledger.open(members.address(), "/written"));
+    } catch (error) {
+      await members.discard();
+      throw error;
+    }
   }
 
   /** A new member gets the leader's tree. */
@@ -43,17 +48,17 @@ export class Mixed {
   }
 
   /** A member is killed, comes back, and gets what it has missed. */
-  async isAway(id: number, leader: number): Promise<void> {
+  async isAway(id: number, leader: number, missed: number = MISSED): Promise<void> {
     const { members, ledger } = this;
     await members.signal(id, "SIGKILL");
-    await ledger.write(MISSED);
+    await ledger.write(missed);
     const before = members.tap.packets.length;
     members.start(id);
     await this.#isSynchronised(id, leader, "diff");
     const history = members.tap.packets
       .slice(before)
       .filter(({ type, from, to }) => type === "proposal" && from === leader && to === id);
-    assert.ok(history.length >= MISSED, `${history.length} proposals`);
+    assert.ok(history.length >= missed, `${history.length} proposals`);
   }
 
   /** A member is killed, comes back on an empty disk, and gets the leader's tree. */

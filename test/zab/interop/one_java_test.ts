@@ -1,41 +1,9 @@
 import { test } from "uvu";
 import { requireApache } from "./installed.ts";
-import { Mixed } from "./mixed.ts";
+import { mixedCases } from "./mixed_cases.ts";
 
 requireApache();
 
-const mixed = await Mixed.begin("zookit", "apache");
-
-test.after(() => mixed.end());
-
-test("Apache leads: a member of Zookit joins by SNAP, as captured", async () => {
-  await mixed.joins(2, 3);
-  await mixed.agrees();
-});
-
-test("Apache leads: a member of Zookit that was killed catches up by DIFF", async () => {
-  await mixed.isAway(1, 3);
-  await mixed.agrees();
-});
-
-test("Zookit leads next, and takes from Apache what nobody else had by TRUNC", async () => {
-  await mixed.losesItsLast(3, 2);
-  await mixed.agrees();
-});
-
-test("Zookit leads: Apache catches up by DIFF after a short while", async () => {
-  await mixed.isAway(3, 2);
-  await mixed.agrees();
-});
-
-test("Zookit leads: Apache comes back on an empty disk and gets SNAP", async () => {
-  await mixed.losesItsFiles(3, 2);
-  await mixed.agrees();
-});
-
-test("Apache leads again, and takes from Zookit what nobody else had by TRUNC", async () => {
-  await mixed.losesItsLast(2, 3);
-  await mixed.agrees();
-});
+await mixedCases("zookit", "apache");
 
 test.run();
