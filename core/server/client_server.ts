@@ -199,7 +199,10 @@ export class ClientServer implements ServerContext {
   routeFor(connection: ClientConnection, type: number): number {
     if (!this.#mayRequest(connection, type)) return ROUTE.refused;
     const isLocal = connection.session?.isLocal === true;
-    return isLocal && type === OPCODES.closeSession ? ROUTE.barrier : routeOf(type);
+    if (isLocal && type === OPCODES.closeSession) return ROUTE.barrier;
+    const route = routeOf(type);
+    const needsQuorum = route === ROUTE.write || route === ROUTE.sync;
+    return needsQuorum && this.consensus.status.serving === "read-only" ? ROUTE.read : route;
   }
 
   #mayRequest(connection: ClientConnection, type: number): boolean {
@@ -211,7 +214,7 @@ export class ClientServer implements ServerContext {
 
   execute(connection: ClientConnection, bytes: Uint8Array, start: number, end: number): void {
     const type = getInt(bytes, start + 4);
-    const route = routeOf(type);
+    const route = this.routeFor(connection, type);
     if (!this.#mayRequest(connection, type)) {
       refuse(this, connection, getInt(bytes, start), "SessionClosedRequireSaslAuth");
     } else if (route === ROUTE.read || route === ROUTE.sync) {

@@ -77,6 +77,7 @@ export class Reads {
       case OPCODES.whoAmI:
         return this.#whoAmI(connection, out);
       case OPCODES.sync:
+        if (this.#context.consensus.status.serving === "read-only") return "NotReadOnly";
         out.string(reader.string());
         return undefined;
       case OPCODES.multiRead:
@@ -90,7 +91,7 @@ export class Reads {
       case OPCODES.removeWatches:
         return changeWatches(this.#reading(connection, out), type === OPCODES.removeWatches);
       default:
-        throw new ZkError("Unimplemented");
+        return "NotReadOnly"; // A write, which comes here only where it cannot be done (CP 13).
     }
   }
 

@@ -279,7 +279,7 @@ function apacheCommand(config: string): [string, string[]] {
 }
 
 /** Ports that were free a moment ago, all different. */
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const probes = Array.from({ length: count }, () => createServer());
   for (const probe of probes) {
     probe.listen(0, "127.0.0.1");
