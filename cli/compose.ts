@@ -28,6 +28,7 @@ import {
 import { backupCommand } from "./backup_command.ts";
 import { chooseStorage } from "./choose_storage.ts";
 import type { ConfigOrigin } from "./config/load.ts";
+import { MembershipFiles } from "./config/membership_files.ts";
 import { ConfigError, type ServerConfig, type TlsConfig } from "./config/server_config.ts";
 
 /**
@@ -52,7 +53,7 @@ export function composePlugins(
     plainMetrics(),
     bucketSessions(),
     chooseStorage(config),
-    ...consensus(config),
+    ...consensus(config, origin.file),
     ...transports(config),
     ipAuth(),
     ...(config.digest.enabled ? [digest(config)] : []),
@@ -70,12 +71,19 @@ export function composePlugins(
 }
 
 /** Consensus, and for a member of an ensemble its links to the others. */
-function consensus(config: ServerConfig): Plugin[] {
+function consensus(config: ServerConfig, file: string | undefined): Plugin[] {
   const { ensemble, options, readOnlyModeEnabled } = config;
   const { membership, dynamicConfigFile: _, ...settings } = ensemble;
   if (membership === undefined) return [standalone()];
   const serverId = options.serverId ?? 1;
-  const member = { ...settings, serverId, membership, readOnlyMode: readOnlyModeEnabled };
+  const files = file === undefined ? undefined : new MembershipFiles(file, serverId);
+  const member = {
+    ...settings,
+    serverId,
+    membership,
+    readOnlyMode: readOnlyModeEnabled,
+    keepMembership: files && ((text: string, inForce: boolean) => files.keep(text, inForce)),
+  };
   return [zab(member), tcpPeers({ tls: peerTls(config) })];
 }
 

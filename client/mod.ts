@@ -45,6 +45,7 @@ export type {
   DataResult,
 } from "./operations.ts";
 export type { AuthInfo, ClientOptions, SessionTicket } from "./options.ts";
+export type { ConfigResult, ReconfigSettings } from "./reconfig.ts";
 export {
   type AclResult,
   type CallOptions,

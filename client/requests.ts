@@ -36,6 +36,13 @@ import {
   writeData,
 } from "./operations.ts";
 import { checkCreatePath, checkPath } from "./paths.ts";
+import {
+  CONFIG_PATH,
+  type ConfigResult,
+  decodeConfig,
+  type ReconfigSettings,
+  writeReconfig,
+} from "./reconfig.ts";
 import type { Decode } from "./request.ts";
 import type { Session } from "./session.ts";
 import type { OnceKind, WatchListener, WatchTable } from "./watch_table.ts";
@@ -264,6 +271,26 @@ export class ClientRequests {
   whoAmI({ signal }: CallOptions = {}): Promise<Id[]> {
     this.#session.begin(OPCODES.whoAmI);
     return this.#session.finish({ decode: readIds, signal });
+  }
+
+  /** The members of the ensemble, as the server that is asked knows them. */
+  getConfig({ signal }: CallOptions = {}): Promise<ConfigResult> {
+    const writer = this.#session.begin(OPCODES.getData);
+    writer.string(CONFIG_PATH); // Also for who has a chroot.
+    writer.boolean(false);
+    return this.#session.finish({ path: CONFIG_PATH, decode: decodeConfig, signal });
+  }
+
+  /**
+   * Changes the members of the ensemble; who may write `/zookeeper/config` may, which is only the
+   * superuser unless its ACL is changed.
+   *
+   * @throws {ZkError} `ReconfigDisabled`, `ReconfigInProgress` (ask again), `BadVersion`,
+   * `BadArguments`, `NewConfigNoQuorum` (no quorum of them is connected and in sync), `NoAuth`.
+   */
+  reconfig(settings: ReconfigSettings, { signal }: CallOptions = {}): Promise<ConfigResult> {
+    writeReconfig(this.#session.begin(OPCODES.reconfig), settings);
+    return this.#session.finish({ path: CONFIG_PATH, decode: decodeConfig, signal });
   }
 
   /** A request whose body is a path alone. */

@@ -13,6 +13,8 @@ export interface EnsembleConfig {
   /** Whether a single `server.N` line is a server that stands alone. */
   standaloneEnabled: boolean;
   commitLogCount: number;
+  /** Whether clients may change the members. */
+  reconfigEnabled: boolean;
   /** File with the lines of {@link membership}; undefined where they stand among the others. */
   dynamicConfigFile: string | undefined;
 }
@@ -26,6 +28,7 @@ export function defaultEnsemble(): EnsembleConfig {
     peerType: undefined,
     standaloneEnabled: true,
     commitLogCount: 500,
+    reconfigEnabled: false,
     dynamicConfigFile: undefined,
   };
 }
@@ -56,8 +59,12 @@ export const ENSEMBLE: readonly ConfigKey[] = [
     (config, value) => (config.ensemble.commitLogCount = value),
     { help: "transactions kept in memory for servers that lag", fallback: "500" },
   ),
+  key("reconfigEnabled", FLAG, (config, value) => (config.ensemble.reconfigEnabled = value), {
+    help: "whether clients may change the members; needs a zoo.cfg, which is written then",
+    fallback: "false",
+  }),
   key("dynamicConfigFile", TEXT, (config, value) => (config.ensemble.dynamicConfigFile = value), {
-    help: "file with the `server.N`, `group.N` and `weight.N` lines; it is read, never written",
+    help: "file with the `server.N`, `group.N` and `weight.N` lines; its name ends in their version",
     fallback: "they stand in the zoo.cfg",
   }),
 ];

@@ -35,6 +35,8 @@ export interface LoadedConfig {
 
 /** Where a configuration comes from, for operators to read; passwords are taken out. */
 export interface ConfigOrigin {
+  /** Path of the file, if there is one. */
+  readonly file?: string | undefined;
   /** Text of the file; empty without one. */
   readonly text: string;
   /** Every setting, under the name of its Java property. */
@@ -71,7 +73,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   }
   for (const text of definitions) reader.takeProperty(parseDefinition(text, "command line"));
   for (const setting of flags) reader.takeFileSetting(setting);
-  return reader.finish(text);
+  return reader.finish(text, file);
 }
 
 function readFile(file: string | undefined): string {
@@ -116,7 +118,7 @@ class Reader {
   }
 
   /** @param text what the file says. */
-  finish(text: string): LoadedConfig {
+  finish(text: string, file: string | undefined): LoadedConfig {
     const config = this.#config;
     const isPortSet = this.#honoured.has("clientPort");
     this.#findings.push(...this.#serverLines.finish(config, isPortSet, this.#env));
@@ -145,10 +147,13 @@ class Reader {
       const hints = this.#unknown.map((hint) => `; ${hint}`).join("");
       this.#findings.push(`dataDir is not set: name the folder of the database${hints}`);
     }
+    if (config.ensemble.membership !== undefined && config.ensemble.reconfigEnabled) {
+      if (file === undefined) this.#findings.push("reconfigEnabled needs a zoo.cfg to write to");
+    }
     if (this.#findings.length === 0) this.#checkTogether();
     if (this.#findings.length > 0) throw new ConfigError(this.#findings);
     const properties = Object.fromEntries(this.#properties);
-    return { config, warnings, origin: { text: hideSecrets(text), properties } };
+    return { config, warnings, origin: { file, text: hideSecrets(text), properties } };
   }
 
   #takeSasl(): void {

@@ -131,10 +131,6 @@ export const REFUSED: readonly OtherKeys[] = [
     reason: "the admin server speaks plain HTTP: leave it out",
     names: ["admin.portUnification", "admin.forceHttps", "admin.needClientAuth"],
   },
-  {
-    reason: "the servers of a running ensemble cannot be changed yet: leave it out",
-    names: ["reconfigEnabled"],
-  },
 ];
 
 /** The reason for which a key stands in one of the lists. */

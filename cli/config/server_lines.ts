@@ -49,7 +49,7 @@ export class ServerLines {
       return [];
     }
     const lines = [...this.#lines].map(([name, { value }]) => `${name}=${value}`);
-    ensemble.membership = lines.join("\n");
+    ensemble.membership = [...lines, `version=${versionOf(ensemble.dynamicConfigFile)}`].join("\n");
     try {
       Membership.parse(ensemble.membership);
     } catch (error) {
@@ -90,6 +90,11 @@ export class ServerLines {
     config.port = Number(port);
     if (address !== undefined) config.host = address.replace(/^\[(.*)\]$/, "$1");
   }
+}
+
+/** As Apache: a dynamic file has the version of its members at the end of its name. */
+function versionOf(dynamicFile: string | undefined): string {
+  return /\.([0-9a-f]{1,14})$/.exec(dynamicFile ?? "")?.[1] ?? "0";
 }
 
 /** The number in `myid`, or `ZOO_MY_ID` where there is no such file; text says what is wrong. */

@@ -33,6 +33,8 @@ export type Kind = "zookit" | "apache";
 export interface Plan {
   readonly kind: Kind;
   readonly role?: "observer";
+  /** Not among the first members: only its own configuration names it, as an observer. */
+  readonly joins?: true;
   /** More lines of its zoo.cfg. */
   readonly settings?: readonly string[];
 }
@@ -110,7 +112,9 @@ export class Members {
     mkdirSync(dir, { recursive: true });
     writeFileSync(join(dir, "myid"), String(id));
     const config = join(dir, "zoo.cfg");
-    writeFileSync(config, this.#configOf(id, dir));
+    // A reconfiguration has changed it for good.
+    const isChanged = existsSync(config) && /^dynamicConfigFile/m.test(readFileSync(config, "utf8"));
+    if (!isChanged) writeFileSync(config, this.#configOf(id, dir));
     const { kind } = this.#plans[id - 1] as Plan;
     const [command, args] = kind === "zookit" ? zookitCommand(config) : apacheCommand(config);
     const child = spawn(command, args, { cwd: dir, stdio: ["ignore", "pipe", "pipe"] });
@@ -240,11 +244,13 @@ export class Members {
   }
 
   #configOf(id: number, dir: string): string {
-    const servers = this.#plans.map(({ role = "participant" }, i) => {
+    const servers = this.#plans.flatMap(({ role = "participant", joins }, i) => {
+      if (joins === true && i + 1 !== id) return [];
       const isSeenThroughTap = this.#tap !== undefined && i + 1 !== id;
       const own = this.#ports[i] as Ports;
       const { quorum, election } = isSeenThroughTap ? this.tap.ports(id, i + 1) : own;
-      return `server.${i + 1}=127.0.0.1:${quorum}:${election}:${role}`;
+      const ownRole = joins === true ? "observer" : role;
+      return [`server.${i + 1}=127.0.0.1:${quorum}:${election}:${ownRole}`];
     });
     return [
       `tickTime=${TICK_MS}`,

@@ -1,0 +1,54 @@
+/** What tests of changing members share. */
+import { connect, type ZooKeeperClient } from "../../../client/mod.ts";
+import type { Kind, Members, Plan } from "./members.ts";
+
+/** The superuser, who alone may change members, and how servers know him. */
+export const SUPER = "super:secret";
+const SETTINGS = [
+  "reconfigEnabled=true",
+  "DigestAuthenticationProvider.superDigest=super:lK75jTNcA+U9vtVEw5vB51mj/w4=",
+];
+
+/** A member that allows its ensemble to be changed. */
+export function founder(kind: Kind): Plan {
+  return { kind, settings: SETTINGS };
+}
+
+/** One that is no member at first. */
+export function joiner(kind: Kind): Plan {
+  return { kind, settings: SETTINGS, joins: true };
+}
+
+/** The line of a member, as clients name it. */
+export function lineOf(members: Members, id: number, role = "participant"): string {
+  const { client, quorum, election } = members.ports(id);
+  return `server.${id}=127.0.0.1:${quorum}:${election}:${role};127.0.0.1:${client}`;
+}
+
+/** A client of some members that may change them. */
+export async function superuser(members: Members, ...ids: number[]): Promise<ZooKeeperClient> {
+  const servers = ids.map((id) => members.address(id)).join(",");
+  const client = await connect({ servers, timeoutMs: 10_000 });
+  await client.addAuth("digest", SUPER);
+  return client;
+}
+
+/** Resolves once each of these members shows these as voters and observers, both by id. */
+export async function knownAs(
+  members: Members,
+  ids: readonly number[],
+  expected: { readonly voters: readonly number[]; readonly observers?: readonly number[] },
+): Promise<void> {
+  const { voters, observers = [] } = expected;
+  const wanted = JSON.stringify([voters, observers]);
+  for (const id of ids) {
+    await using client = await connect({ servers: members.address(id), timeoutMs: 10_000 });
+    await members.until(`${wanted} at ${id}`, async () => {
+      const lines = (await client.getConfig()).members;
+      const idsOf = (role: string): number[] =>
+        lines.filter((line) => line.includes(`:${role}`)).map((line) => Number(/\d+/.exec(line)));
+      const found = JSON.stringify([idsOf("participant"), idsOf("observer")]);
+      return found === wanted ? true : undefined;
+    });
+  }
+}
