@@ -11,7 +11,7 @@ import { beginReply, endReply } from "./reply.ts";
 import { RequestQueue } from "./request_queue.ts";
 import { ROUTE, routeOf } from "./routes.ts";
 import type { ServerSession } from "./sessions.ts";
-import { UnreadOutput } from "./unread_output.ts";
+import { hasSpace, UnreadOutput } from "./unread_output.ts";
 import type { Watcher, WatchTable } from "./watches.ts";
 
 /** Output gathered at which it is sent before more requests are executed, bytes. */
@@ -218,6 +218,11 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
     else this.advance();
   }
 
+  /** Executes the reads before a write that is about to be applied: they must not see it. */
+  catchUp(): void {
+    if (this.#blocked || this.#resting) this.#drain(true);
+  }
+
   /** The leader has answered the oldest sync of this connection. */
   syncDone(): void {
     this.#syncsDone += 1;
@@ -238,14 +243,8 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
 
   /** Appends a notification; closes the connection if too much is unsent already (D20). */
   notify(frame: Uint8Array): void {
-    if (this.#phase !== "open") return;
-    const { output, options, logger, statistics } = this.#context;
-    const unsentBytes = this.transport.bufferedBytes + (this.pending?.length ?? 0);
-    if (unsentBytes > options.unsentBytesMax) {
-      const client = this.transport.peer.address;
-      logger.warn("closing a connection: client does not read its events", { client, unsentBytes });
-      return this.destroy();
-    }
+    if (this.#phase !== "open" || !hasSpace(this, this.#context)) return;
+    const { output, statistics } = this.#context;
     output.open(this).raw(frame);
     this.counters.sent += 1;
     statistics.packetsSent += 1;
@@ -314,9 +313,10 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
   }
 
   /** Executes from the head of the queue up to a write or sync that is under way. */
-  #drain(): void {
+  #drain(mustGoOn = false): void {
     const queue = this.#queue;
-    while (queue.count > 0 && !this.#blocked && !this.#resting && this.#isOpen()) {
+    while (queue.count > 0 && this.#isOpen()) {
+      if (mustGoOn ? !hasSpace(this, this.#context) : this.#blocked || this.#resting) return;
       const route = this.#context.routeFor(this, queue.headType);
       if (route === ROUTE.write || route === ROUTE.close) return;
       if (route === ROUTE.sync) {

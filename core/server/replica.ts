@@ -12,7 +12,7 @@ import { SnapshotLoader } from "../tree/snapshot_loader.ts";
 import type { Tree } from "../tree/tree.ts";
 import { TXN_HEADER_BYTES } from "../tree/txn.ts";
 import type { ChangeFeed } from "../watch/changes.ts";
-import { JuteWriter } from "../wire/jute.ts";
+import { getInt, JuteWriter } from "../wire/jute.ts";
 import { OPCODES } from "../wire/opcodes.ts";
 import { SessionId } from "../wire/session_id.ts";
 import { type Zxid, zxidLow } from "../wire/zxid.ts";
@@ -105,6 +105,9 @@ export class ServerReplica implements Replica {
       this.#inTurn = true;
       this.turnMs = this.#server.clock.now();
     }
+    const { sessions } = this.#server;
+    // A client that takes no output may have reads waiting for that.
+    sessions.getHalves(getInt(bytes, start), getInt(bytes, start + 4))?.connection?.catchUp();
     const effects = this.#effects;
     const { header } = this.#applier;
     effects.begin(header);

@@ -1,3 +1,7 @@
+import type { Connection } from "../contracts/transport.ts";
+import type { JuteWriter } from "../wire/jute.ts";
+import type { ServerContext } from "./context.ts";
+
 /** No number of bytes: the first answer is 0. */
 const NOT_ASKED = -1;
 
@@ -20,4 +24,25 @@ export class UnreadOutput {
   sent(): void {
     this.#bytes = NOT_ASKED;
   }
+}
+
+/** What {@link hasSpace} looks at. */
+interface Receiver {
+  readonly transport: Connection;
+  readonly pending: JuteWriter | undefined;
+  destroy(): void;
+}
+
+/** Whether a connection may get more output; one with too much unsent is closed (D20). */
+export function hasSpace(connection: Receiver, { options, logger }: ServerContext): boolean {
+  const { transport, pending } = connection;
+  const unsentBytes = transport.bufferedBytes + (pending?.length ?? 0);
+  if (unsentBytes <= options.unsentBytesMax) return true;
+  const client = transport.peer.address;
+  logger.warn("closing a connection: client does not read what it is sent", {
+    client,
+    unsentBytes,
+  });
+  connection.destroy();
+  return false;
 }

@@ -43,6 +43,36 @@ test("a read sees the connection's own earlier writes and not its later ones", a
   await server.stop();
 });
 
+test("a read that waits for output to leave does not see the write behind it either", async () => {
+  const { server, disk } = await startServer();
+  const { line } = await Line.open(server);
+  await line.ask(frames.create(1, "/a", { data: "one" }));
+  disk.shut();
+  line.send(frames.create(2, "/b"));
+  await settle();
+  line.send(
+    frames.create(3, "/c"),
+    frames.getData(4, "/a"),
+    frames.setData(5, "/a", "two"),
+    frames.getData(6, "/a"),
+  );
+  await settle();
+  line.takesMore = false; // From the answer to 2 on.
+  disk.open();
+  await settle();
+  const replies = line.take();
+  line.takesMore = true;
+  line.drain();
+  await settle();
+  replies.push(...line.take());
+  assert.equal(
+    [2, 4].map((index) => frames.dataOf(replies[index]!)),
+    ["one", "two"],
+  );
+  assert.is(replies.length, 5);
+  await server.stop();
+});
+
 test("a read waits for the connection's own write, not for another connection's", async () => {
   const { server, disk } = await startServer();
   const { line: writer } = await Line.open(server);
