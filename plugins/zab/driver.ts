@@ -26,6 +26,7 @@ import { ElectionPort } from "./net/election_port.ts";
 import { QuorumPort } from "./net/quorum_port.ts";
 import { rebuild } from "./stored_log.ts";
 import { logStream, snapshotStream } from "./streams.ts";
+import { TickTimer } from "./tick_timer.ts";
 
 /** Longest time that one attempt to reach a leader may take, ms. */
 const DIAL_MS_MAX = 5_000;
@@ -72,6 +73,7 @@ export class ZabConsensus implements Consensus {
   readonly #quorum: QuorumPort;
   readonly #inbox: Input[] = [];
   readonly #syncs: (() => void)[] = [];
+  readonly #tick: TickTimer;
   readonly #revalidations = new SessionMap<((alive: boolean) => void)[]>();
   #replica: Replica | undefined;
   #isStepping = false;
@@ -80,8 +82,6 @@ export class ZabConsensus implements Consensus {
   /** Members came into force that `/zookeeper/config` need not show yet. */
   #isConfigStale = true;
   #isStopped = false;
-  #tickAt = Number.POSITIVE_INFINITY;
-  #cancelTick: Cancel | undefined;
 
   constructor(parts: ZabParts, options: DriverOptions) {
     const { storage, clock, network, metrics, core } = parts;
@@ -93,6 +93,7 @@ export class ZabConsensus implements Consensus {
     const logger = this.#logger;
     const { serverId, snapCount, fsyncWarningMs = 1000 } = options;
     this.#figures = new ZabFigures(metrics, clock);
+    this.#tick = new TickTimer(clock, () => this.#input({ kind: "tick" }));
     this.#members = new Members(serverId, options.membership);
     this.#disk = new DiskEffects({
       ...{ storage, clock, logger, metrics, snapCount, fsyncWarningMs },
@@ -152,7 +153,7 @@ export class ZabConsensus implements Consensus {
     this.#input({ kind: "stop" });
     this.#quorum.flush();
     this.#isStopped = true;
-    this.#cancelTick?.();
+    this.#tick.stop();
     this.#quorum.stop();
     await this.#elections.stop();
     let cancel: Cancel | undefined;
@@ -236,21 +237,7 @@ export class ZabConsensus implements Consensus {
     if (hasDelivered && replica !== undefined && this.status.serving === "read-write") {
       this.#disk.checkpoints.beginIfDue(replica);
     }
-    this.#setTick();
-  }
-
-  /** A timer that is set already and comes early does no harm, and costs less than a new one. */
-  #setTick(): void {
-    const { nextTickMs } = this.#core;
-    const waitMs = nextTickMs - this.#clock.now();
-    if (this.#tickAt <= nextTickMs && waitMs > 0) return;
-    this.#cancelTick?.();
-    this.#tickAt = waitMs > 0 ? nextTickMs : Number.POSITIVE_INFINITY;
-    if (waitMs <= 0) return this.#input({ kind: "tick" });
-    this.#cancelTick = this.#clock.after(waitMs, () => {
-      this.#tickAt = Number.POSITIVE_INFINITY;
-      this.#input({ kind: "tick" });
-    });
+    this.#tick.set(this.#core.nextTickMs);
   }
 
   #perform(effect: Effect): void {
@@ -386,7 +373,7 @@ export class ZabConsensus implements Consensus {
   #fail(error: unknown): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
-    this.#cancelTick?.();
+    this.#tick.stop();
     this.#quorum.stop();
     void this.#elections.stop();
     void this.#disk.stop();
