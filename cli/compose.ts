@@ -3,6 +3,7 @@ import {
   adminServer,
   diskSpaceWatch,
   fourLetterWords,
+  type HttpTls,
   type Places,
   prometheusMetrics,
 } from "../plugins/admin/mod.ts";
@@ -17,7 +18,10 @@ import { pinoLogger } from "../plugins/system/pino_logger.ts";
 import { zab } from "../plugins/zab/mod.ts";
 import {
   checkTlsOptions,
+  cipherSettings,
   type PeerTlsOptions,
+  readCredentials,
+  subjectOf,
   type TlsOptions,
   type TlsSettings,
   TlsStoreError,
@@ -107,10 +111,30 @@ function admin(config: ServerConfig, places: Places, origin: ConfigOrigin): Plug
     port,
     commandUrl,
     idleTimeoutMs,
+    tls: adminTls(config),
     ...places,
     initialConfiguration: origin.text,
     properties: origin.properties,
   });
+}
+
+/**
+ * TLS of the admin server, with the stores for other servers, as Apache's `JettyAdminServer`;
+ * undefined where it is not asked for.
+ *
+ * @throws {ConfigError} for stores that cannot be used.
+ */
+function adminTls({ admin: asked, peerTls: stores }: ServerConfig): HttpTls | undefined {
+  const { forcesHttps, isUnified, needsClientCertificate } = asked;
+  if (!forcesHttps && !isUnified) return undefined;
+  if (!forcesHttps && "Bun" in globalThis) {
+    throw new ConfigError(["admin.portUnification: not on Bun: say admin.forceHttps"]);
+  }
+  const clientAuth = needsClientCertificate ? "need" : "none";
+  const settings = tlsSettings({ ...stores, clientAuth }, "ssl.quorum.");
+  const { key, cert, ca } = readCredentials(settings);
+  const acceptsPlain = !forcesHttps;
+  return { key, cert, ca, ...cipherSettings(settings), acceptsPlain, subjectOf };
 }
 
 function sasl({

@@ -84,6 +84,7 @@ const IMPURE_FOLDERS = [
   "client/system.ts",
   "client/transports",
   "transports",
+  "plugins/admin/either_listener.ts",
   "storage/sqlite",
   ...OUTER,
 ];

@@ -57,4 +57,16 @@ export const ADMIN: readonly ConfigKey[] = [
     help: "time after which a silent connection is closed, ms",
     fallback: "30000",
   }),
+  key("admin.forceHttps", FLAG, ({ admin }, value) => (admin.forcesHttps = value), {
+    help: "whether it speaks TLS alone, with the stores of `ssl.quorum.*`, as Apache's does",
+    fallback: "false",
+  }),
+  key("admin.portUnification", FLAG, ({ admin }, value) => (admin.isUnified = value), {
+    help: "whether it speaks TLS as well, on the same port; not on Bun",
+    fallback: "false",
+  }),
+  key("admin.needClientAuth", FLAG, ({ admin }, value) => (admin.needsClientCertificate = value), {
+    help: "whether those who ask by TLS must show a certificate that the trust store knows",
+    fallback: "false",
+  }),
 ];

@@ -127,10 +127,6 @@ export const REFUSED: readonly OtherKeys[] = [
       "ssl.quorum.context.supplier.class",
     ],
   },
-  {
-    reason: "the admin server speaks plain HTTP: leave it out",
-    names: ["admin.portUnification", "admin.forceHttps", "admin.needClientAuth"],
-  },
 ];
 
 /** The reason for which a key stands in one of the lists. */

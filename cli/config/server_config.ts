@@ -55,6 +55,11 @@ export interface AdminConfig {
   port: number | undefined;
   commandUrl: string;
   idleTimeoutMs: number;
+  /** Whether the port speaks TLS alone. */
+  forcesHttps: boolean;
+  /** Whether it speaks TLS as well. */
+  isUnified: boolean;
+  needsClientCertificate: boolean;
 }
 
 /** Everything that `zookit serve` needs to know, from whatever source. */
@@ -144,6 +149,9 @@ export function defaultConfig(): ServerConfig {
       port: undefined,
       commandUrl: "/commands",
       idleTimeoutMs: 30_000,
+      forcesHttps: false,
+      isUnified: false,
+      needsClientCertificate: false,
     },
     diskFreeMbMin: 1024,
     audit: { enabled: false, file: undefined },

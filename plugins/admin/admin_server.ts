@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
+import type { TLSSocket } from "node:tls";
 import {
   ADMIN_COMMAND,
   type AdminCommand,
@@ -18,6 +19,7 @@ import { RareWarning } from "../../core/server/rare_warning.ts";
 import type { Id } from "../../core/wire/records.ts";
 import { builtInCommands, type Setup } from "./commands.ts";
 import { HttpPort } from "./http_port.ts";
+import type { HttpTls } from "./http_tls.ts";
 import { entriesOf, formatJson } from "./json.ts";
 import { logLevelCommands } from "./log_level.ts";
 import type { Places } from "./words.ts";
@@ -32,6 +34,8 @@ export interface AdminServerOptions extends Partial<Places>, Partial<Setup> {
   readonly commandUrl?: string;
   /** Time after which a silent connection is closed, ms (`admin.idleTimeout`). Default 30000. */
   readonly idleTimeoutMs?: number;
+  /** Speaks TLS (`admin.forceHttps`, `admin.portUnification`). Default plain HTTP. */
+  readonly tls?: HttpTls | undefined;
 }
 
 const DEFAULTS = { host: "127.0.0.1", port: 8080, commandUrl: "/commands", idleTimeoutMs: 30_000 };
@@ -52,6 +56,7 @@ export class AdminService implements Service {
   readonly #parts: AdminParts;
   readonly #commandUrl: string;
   readonly #url: string;
+  readonly #tls: HttpTls | undefined;
   readonly #port: HttpPort;
   readonly #byName = new Map<string, AdminCommand>();
   readonly #refused: RareWarning;
@@ -62,11 +67,12 @@ export class AdminService implements Service {
     this.#parts = parts;
     this.#refused = new RareWarning(parts.logger, parts.clock);
     this.#commandUrl = (rest.commandUrl ?? DEFAULTS.commandUrl).replace(/\/+$/, "");
-    this.#url = `http://${host}`;
+    this.#tls = rest.tls;
+    this.#url = `${rest.tls === undefined ? "http" : "https"}://${host}`;
     for (const command of parts.commands) {
       for (const name of command.names) this.#byName.set(name, command);
     }
-    const place = { name: "the admin server", host, port, idleTimeoutMs };
+    const place = { name: "the admin server", host, port, idleTimeoutMs, tls: rest.tls };
     this.#port = new HttpPort(place, parts.logger, (request, response) => {
       return this.#serve(request, response);
     });
@@ -89,6 +95,7 @@ export class AdminService implements Service {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = "" } = request;
+    if (isByTls(request)) response.setHeader("strict-transport-security", HTTPS_ONLY);
     if (method === "TRACE") return end(response, 403);
     if (!["GET", "HEAD", "POST"].includes(method)) return end(response, 405);
     const url = parseUrl(request.url ?? "");
@@ -148,10 +155,22 @@ export class AdminService implements Service {
     if (authorization === undefined) {
       return { status: 401, error: "Auth info is missing for the command" };
     }
-    const ids = this.#identify(authorization, peerOf(request));
+    const ids = this.#identify(authorization, this.#peerOf(request));
     if (ids.length === 0) return { status: 401, error: "Not authenticated" };
     const mayDo = this.#parts.inspection.mayAdminister(ids);
     return mayDo ? undefined : { status: 403, error: "Not authorized" };
+  }
+
+  #peerOf(request: IncomingMessage): Peer {
+    const { remoteAddress = "", remotePort = 0 } = request.socket;
+    const secure = isByTls(request);
+    const raw = secure ? (request.socket as TLSSocket).getPeerCertificate()?.raw : undefined;
+    return {
+      address: remoteAddress.replace(/^::ffff:(?=\d+\.)/, ""),
+      port: remotePort,
+      secure,
+      certificateSubject: raw === undefined ? undefined : this.#tls?.subjectOf(raw),
+    };
   }
 
   /** Identities by a header `<scheme>` or `<scheme> <data>`; none when it proves nothing. */
@@ -165,6 +184,8 @@ export class AdminService implements Service {
   }
 }
 
+/** As long as Apache's, s. */
+const HTTPS_ONLY = "max-age=86400; includeSubDomains";
 const NOT_SERVING = "This ZooKeeper instance is not currently serving requests";
 
 function unknownCommand(name: string): AdminReply {
@@ -184,14 +205,8 @@ function parseUrl(
   }
 }
 
-function peerOf({ socket }: IncomingMessage): Peer {
-  const { remoteAddress = "", remotePort = 0 } = socket;
-  return {
-    address: remoteAddress.replace(/^::ffff:(?=\d+\.)/, ""),
-    port: remotePort,
-    secure: false,
-    certificateSubject: undefined,
-  };
+function isByTls({ socket }: IncomingMessage): boolean {
+  return (socket as Partial<TLSSocket>).encrypted === true;
 }
 
 function end(response: ServerResponse, status: number, text = ""): void {

@@ -1,7 +1,16 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerOptions,
+  type ServerResponse,
+} from "node:http";
+import { createServer as createHttpsServer, type ServerOptions as HttpsOptions } from "node:https";
+import type { AddressInfo, Server } from "node:net";
 import type { Logger } from "../../core/contracts/logger.ts";
 import { TransportError } from "../../core/contracts/transport.ts";
+import { EitherListener } from "./either_listener.ts";
+import type { HttpTls } from "./http_tls.ts";
 
 /** Where a port listens. */
 export interface HttpPlace {
@@ -12,6 +21,8 @@ export interface HttpPlace {
   readonly port: number;
   /** Time after which a connection that says nothing is closed, ms. */
   readonly idleTimeoutMs: number;
+  /** Undefined speaks plain HTTP. */
+  readonly tls?: HttpTls | undefined;
 }
 
 /** Answers one request; what it throws becomes status 500 and a line in the log. */
@@ -27,7 +38,10 @@ const HEAD_MS_MAX = 10_000;
 /** A port for HTTP whose every bound is set, so that strangers cost little. */
 export class HttpPort {
   readonly #place: HttpPlace;
-  readonly #server: Server;
+  readonly #servers: readonly HttpServer[];
+  /** Listens for both where one port is for HTTP and HTTPS. */
+  readonly #either: EitherListener | undefined;
+  readonly #listener: Server;
 
   constructor(place: HttpPlace, logger: Logger, handler: HttpHandler) {
     this.#place = place;
@@ -37,7 +51,7 @@ export class HttpPort {
       requestTimeout: 0, // A body may be a large snapshot; silence ends it all the same.
       keepAliveTimeout: place.idleTimeoutMs,
     };
-    this.#server = createServer(settings, (request, response) => {
+    const answer: RequestListener = (request, response) => {
       // The other side may go at any moment, which is its own affair.
       response.on("error", () => response.destroy());
       void handler(request, response).catch((error: unknown) => {
@@ -45,32 +59,62 @@ export class HttpPort {
         if (response.headersSent) response.destroy();
         else response.writeHead(500).end("the request failed, see the server's log\n");
       });
-    });
-    this.#server.maxConnections = CONNECTIONS_MAX;
-    this.#server.timeout = place.idleTimeoutMs;
+    };
+    const { tls } = place;
+    const first =
+      tls === undefined
+        ? createHttpServer(settings, answer)
+        : createHttpsServer(httpsOptions(settings, tls), answer);
+    const second = tls?.acceptsPlain === true ? createHttpServer(settings, answer) : undefined;
+    this.#servers = second === undefined ? [first] : [first, second];
+    for (const server of this.#servers) server.timeout = place.idleTimeoutMs;
+    this.#either =
+      second === undefined ? undefined : new EitherListener(first, second, HEAD_MS_MAX);
+    this.#listener = this.#either?.server ?? first;
+    this.#listener.maxConnections = CONNECTIONS_MAX;
   }
 
   /** The port it listens on; 0 before {@link listen} and after {@link close}. */
   get port(): number {
-    return (this.#server.address() as AddressInfo | null)?.port ?? 0;
+    return (this.#listener.address() as AddressInfo | null)?.port ?? 0;
   }
 
   /** @throws {TransportError} `address-in-use` or `io`, naming the address. */
   async listen(): Promise<void> {
     const { name, host, port } = this.#place;
     await new Promise<void>((resolve, reject) => {
-      this.#server.once("error", (cause: Error & { readonly code?: string }) => {
+      this.#listener.once("error", (cause: Error & { readonly code?: string }) => {
         const kind = cause.code === "EADDRINUSE" ? "address-in-use" : "io";
         reject(new TransportError(kind, `${name} cannot listen on ${host}:${port}`, { cause }));
       });
-      this.#server.listen(port, host, resolve);
+      this.#listener.listen(port, host, resolve);
     });
   }
 
   async close(): Promise<void> {
-    if (!this.#server.listening) return;
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    this.#server.closeAllConnections();
+    if (!this.#listener.listening) return;
+    const closed = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
+    this.#either?.drop();
+    for (const server of this.#servers) server.closeAllConnections();
     await closed;
   }
+}
+
+type HttpServer = ReturnType<typeof createHttpServer>;
+
+function httpsOptions(settings: ServerOptions, tls: HttpTls): HttpsOptions {
+  const { key, cert, ca, minVersion, maxVersion, ciphers } = tls;
+  const asks = ca.length > 0;
+  return {
+    ...settings,
+    key,
+    cert,
+    minVersion,
+    maxVersion,
+    requestCert: asks,
+    rejectUnauthorized: asks,
+    ...(asks && { ca: [...ca] }),
+    ...(ciphers !== undefined && { ciphers }),
+    handshakeTimeout: HEAD_MS_MAX,
+  };
 }

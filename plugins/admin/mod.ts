@@ -25,6 +25,7 @@ export {
   type FourLetterWordsOptions,
   fourLetterWords,
 } from "./four_letter_words.ts";
+export type { HttpTls } from "./http_tls.ts";
 export { type PrometheusOptions, PrometheusService, prometheusMetrics } from "./prometheus.ts";
 export { SERVER_VERSION, ZOOKIT_VERSION } from "./version.ts";
 export type { Places } from "./words.ts";

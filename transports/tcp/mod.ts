@@ -24,10 +24,12 @@ import { type PeerTlsOptions, TlsPeerNetwork } from "./tls_peer_network.ts";
 import { TlsTransport } from "./tls_transport.ts";
 
 export { BunTcpTransport } from "./bun_tcp.ts";
+export { subjectOf } from "./distinguished_name.ts";
 export { NodeTcpConnection, NodeTcpTransport } from "./node_tcp.ts";
 export { TcpPeerNetwork } from "./peer_network.ts";
 export { type Credentials, checkTlsOptions, readCredentials } from "./stores.ts";
 export type { TcpOptions } from "./tcp_options.ts";
+export { type CipherSettings, cipherSettings } from "./tls_ciphers.ts";
 export {
   type StoreOptions,
   type TlsOptions,

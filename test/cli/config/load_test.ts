@@ -261,10 +261,4 @@ test("the origin of settings is kept for operators, without passwords", () => {
   });
 });
 
-test("an admin server that must speak TLS is refused, one that need not is not", () => {
-  const findings = findingsOf(() => load("admin.forceHttps=true\nadmin.needClientAuth=false\n"));
-  assert.equal(findings.length, 1);
-  assert.match(findings[0] ?? "", /admin\.forceHttps=true: the admin server speaks plain HTTP/);
-});
-
 test.run();
