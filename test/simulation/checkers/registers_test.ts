@@ -255,7 +255,7 @@ const BAD: readonly (readonly [string, Spoil])[] = [
   ],
 ];
 
-test(`checkRegisters() accepts ${OPERATIONS} calls of ${CLIENTS} clients at a good register`, () => {
+test(`checkRegisters() accepts ${OPERATIONS} calls of ${CLIENTS} clients of a good one`, () => {
   for (let seed = 1; seed <= 10; seed++) {
     assert.equal(checkRegisters(new Story(seed).calls, [PATH]), [], `seed ${seed}`);
   }

@@ -17,7 +17,7 @@ test("a member without any data gets the tree: SNAP", () => ensemble.joins(2, 3)
 
 test("a follower that is slightly behind gets what it lacks: DIFF", () => ensemble.isAway(1, 3));
 
-test("a follower far behind, when little is left of what it lacks, gets the tree: SNAP", async () => {
+test("a follower far behind, when little is left of what it lacks, gets it all: SNAP", async () => {
   await members.signal(1, "SIGKILL");
   const client = await connect({ servers: members.address(3) });
   const value = new Uint8Array(VALUE_BYTES);

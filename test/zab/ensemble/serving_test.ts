@@ -110,7 +110,7 @@ test("a leader tells who follows, and others whom they follow", async () => {
   assert.match(text, /^synced_followers 2$/m);
 });
 
-test("a local session is known to its server alone, until it makes an ephemeral znode", async () => {
+test("a local session is known to its server alone, until it makes an ephemeral", async () => {
   const leader = await members.serving();
   const [one = 0, two = 0] = followersOf(leader);
   const before = Number((await figures(two)).get("global_sessions"));
