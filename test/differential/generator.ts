@@ -63,9 +63,13 @@ const LOGGED_IN = weighted<Identity>(
   [4, "x509"],
 );
 
-/** For servers that know SASL, where a token out of turn ends the connection. */
+/**
+ * For servers that know SASL, where a token out of turn ends the connection. Apache's server for
+ * TLS does not end one over a frame of no bytes.
+ */
 export function programsOfLogins(): fc.Arbitrary<Program> {
-  const others = (ops: readonly Op[]): Op[] => ops.filter(({ op }) => op !== "sasl");
+  const isSame = (op: Op): boolean => op.op !== "sasl" && (op.op !== "raw" || op.bytes !== EMPTY);
+  const others = (ops: readonly Op[]): Op[] => ops.filter(isSame);
   return programs(LOGGED_IN).map((program) => ({
     ...program,
     steps: program.steps.map((step) =>
@@ -73,6 +77,8 @@ export function programsOfLogins(): fc.Arbitrary<Program> {
     ),
   }));
 }
+
+const EMPTY = "00000000";
 
 const SESSIONS = [0, 1, 2, 3, 4] as const;
 /** The last two sessions are not those whom the list `loopback` means. */

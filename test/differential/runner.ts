@@ -56,8 +56,7 @@ export class Runner {
     if (!control.connected) await control.connect(CONTROL_TIMEOUT_MS, `digest:${SUPER}`);
     await control.barrier();
     // A server may try twice to remove a node, and each time takes a zxid.
-    const isOrdered = !apart && program.steps.every(({ kind }) => kind !== "reap");
-    const normaliser = new Normaliser(root, control.lastZxid, isOrdered);
+    const normaliser = new Normaliser(root, control.lastZxid, !apart && !reaps(program));
     control.normaliser = normaliser;
     const roots = apart ? program.identities.map((_, at) => `@/${at}`) : [];
     await this.#ask([...PLACES, ...roots].map(newNode));
@@ -155,7 +154,8 @@ class Run {
       return;
     }
     const session = this.#session(step.session);
-    const ends = endsSession(step);
+    // What is reaped thereupon may go at any moment: no ping can tell it from what came before.
+    const ends = endsSession(step) && !reaps(this.#program);
     if (ends) await this.#flush();
     if (step.kind === "batch") await this.#batch(step.ops, step.session);
     else await this.#upset(session, step);
@@ -254,6 +254,11 @@ function endsConnection(op: Op): boolean {
   }
   if (op.op === "sasl") return op.token !== undefined;
   return op.op === "closeSession" || op.op === "unknown" || op.op === "check" || op.op === "raw";
+}
+
+/** Whether it waits for what a server removes by itself. */
+function reaps({ steps }: Pick<Program, "steps">): boolean {
+  return steps.some(({ kind }) => kind === "reap");
 }
 
 function endsSession(step: Step): boolean {
