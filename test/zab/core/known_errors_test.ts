@@ -3,16 +3,45 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 
-const ROW = /^\| .* \| `([^`]+)`: (.+) \|$/;
+/** One named test in a table: the file, from `test/zab`, and the name. */
+const NAMED = /`([^`]+\.ts)`: (.+?)(?=<br>| \|)/g;
+
+/** The rows of a table whose first cell fits, with the tests that each names. */
+function rowsOf(file: string, first: RegExp): { row: string; tests: [string, string][] }[] {
+  const lines = readFileSync(file, "utf8").split("\n");
+  return lines
+    .filter((line) => first.test(line))
+    .map((row) => ({
+      row,
+      tests: [...row.matchAll(NAMED)].map(([, path = "", name = ""]) => [path, name]),
+    }));
+}
+
+function assertIsThere([path, name]: [string, string]): void {
+  const source = readFileSync(join("test/zab", path), "utf8");
+  const isThere = ['"', "`"].some((quote) => source.includes(`${quote}${name}${quote}`));
+  assert.ok(isThere, `${path}: ${name}`);
+}
 
 test("every row of docs/zab-known-errors.md names a test that is there", () => {
-  const lines = readFileSync("docs/zab-known-errors.md", "utf8").split("\n");
-  const rows = lines.filter((line) => line.startsWith("| ")).slice(1);
+  const rows = rowsOf("docs/zab-known-errors.md", /^\| (?!error |-)/);
   assert.ok(rows.length >= 30, `${rows.length} rows`);
-  for (const row of rows) {
-    const [, file = "", name = ""] = ROW.exec(row) ?? [];
-    const source = readFileSync(join("test/zab", file), "utf8");
-    assert.ok(source.includes(`test("${name}"`), `${file}: ${name}`);
+  for (const { row, tests } of rows) {
+    assert.is(tests.length, 1, row);
+    tests.forEach(assertIsThere);
+  }
+});
+
+test("every check of docs/peer-checklist.md names tests that are there", () => {
+  const rows = rowsOf("docs/peer-checklist.md", /^\| \d+ \|/);
+  const numbers = rows.map(({ row }) => Number(/\d+/.exec(row)?.[0]));
+  assert.equal(
+    numbers,
+    Array.from({ length: 40 }, (_, i) => i + 1),
+  );
+  for (const { row, tests } of rows) {
+    assert.ok(tests.length > 0, row);
+    tests.forEach(assertIsThere);
   }
 });
 
