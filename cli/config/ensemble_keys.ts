@@ -64,7 +64,7 @@ export const ENSEMBLE: readonly ConfigKey[] = [
     fallback: "false",
   }),
   key("dynamicConfigFile", TEXT, (config, value) => (config.ensemble.dynamicConfigFile = value), {
-    help: "file with the `server.N`, `group.N` and `weight.N` lines; its name ends in their version",
+    help: "file with the `server.N`, `group.N` and `weight.N` lines, their version in its name",
     fallback: "they stand in the zoo.cfg",
   }),
 ];

@@ -356,7 +356,7 @@ export class ZabConsensus implements Consensus {
 
   #statusChanged(status: ConsensusStatus, replica: Replica): void {
     if (status.serving !== "read-write") {
-      if (this.#hasDelivered) replica.flush(); // Clients go now: what they were answered goes first.
+      if (this.#hasDelivered) replica.flush(); // Answers leave before clients are let go.
       this.#syncs.length = 0;
       this.#revalidations.clear();
     }

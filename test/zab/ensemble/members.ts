@@ -40,7 +40,7 @@ export interface Plan {
 }
 
 /** Where a member listens on loopback. */
-interface Ports {
+export interface Ports {
   readonly client: number;
   readonly quorum: number;
   readonly election: number;
@@ -106,14 +106,20 @@ export class Members {
     return ids.map((one) => `127.0.0.1:${this.#ports[one - 1]?.client}`).join(",");
   }
 
+  /** The ports of a member, behind any tap. */
+  ports(id: number): Ports {
+    return this.#ports[id - 1] as Ports;
+  }
+
   /** Begins a process; {@link serving} waits for it. */
   start(id: number): void {
     const dir = join(this.#folder, String(id));
     mkdirSync(dir, { recursive: true });
     writeFileSync(join(dir, "myid"), String(id));
     const config = join(dir, "zoo.cfg");
+    const present = existsSync(config) ? readFileSync(config, "utf8") : "";
     // A reconfiguration has changed it for good.
-    const isChanged = existsSync(config) && /^dynamicConfigFile/m.test(readFileSync(config, "utf8"));
+    const isChanged = present.includes("dynamicConfigFile");
     if (!isChanged) writeFileSync(config, this.#configOf(id, dir));
     const { kind } = this.#plans[id - 1] as Plan;
     const [command, args] = kind === "zookit" ? zookitCommand(config) : apacheCommand(config);

@@ -33,7 +33,7 @@ test("members are shown, and changed only by who may", async () => {
   );
 });
 
-test("an ensemble grows to five and shrinks to two under writes, without its first leader", async () => {
+test("an ensemble grows to five and shrinks under writes; its leader leaves", async () => {
   const leader = await members.serving([1, 2, 3]);
   const ledger = await Ledger.open(members.address(), "/changing");
   const isOver = { yes: false };
