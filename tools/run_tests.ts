@@ -21,6 +21,7 @@ const GROUPS = [
   "test/differential/",
   "test/hostile/",
   "test/zab/ensemble/",
+  "test/zab/hostile/",
   "test/zab/interop/",
 ];
 const FILE_LIMIT_MS = 120_000;

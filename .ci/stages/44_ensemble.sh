@@ -1,3 +1,3 @@
-# Ensembles of Zookit alone, and together with Apache's servers, on Node 20.
+# Ensembles of Zookit, alone, with strangers on the peer ports, and with Apache's servers: Node 20.
 set -eu
-npm run --silent test -- test/zab/ensemble test/zab/interop
+npm run --silent test -- test/zab/ensemble test/zab/hostile test/zab/interop

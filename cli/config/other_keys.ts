@@ -127,6 +127,14 @@ export const REFUSED: readonly OtherKeys[] = [
       "ssl.quorum.context.supplier.class",
     ],
   },
+  {
+    reason: "servers know one another by certificates (sslQuorum), not by SASL: leave it out",
+    names: [
+      "quorum.auth.enableSasl",
+      "quorum.auth.learnerRequireSasl",
+      "quorum.auth.serverRequireSasl",
+    ],
+  },
 ];
 
 /** The reason for which a key stands in one of the lists. */

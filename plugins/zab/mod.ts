@@ -25,6 +25,7 @@ import type { ZabOptions } from "./core/options.ts";
 import { ZabCore } from "./core/zab_core.ts";
 import { ZabConsensus } from "./driver.ts";
 import type { ZabMachine } from "./machine.ts";
+import { LimitedLogger } from "./net/limited_logger.ts";
 
 export type { Effect } from "./core/effect.ts";
 export type { Input, LinkId, Stored } from "./core/input.ts";
@@ -108,7 +109,7 @@ export function zab(settings: ZabSettings): Plugin {
           storage: container.get(STORAGE),
           clock: container.get(CLOCK),
           network: container.get(PEER_NETWORK),
-          logger: container.get(LOGGER),
+          logger: new LimitedLogger(container.get(LOGGER), container.get(CLOCK)),
           metrics: container.get(METRICS),
           core: make(options, container.get(SESSION_TRACKING)),
         };

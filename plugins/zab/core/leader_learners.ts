@@ -12,10 +12,22 @@ import { isLogShorter, planSync } from "./leader_sync.ts";
 import { LearnerLink } from "./learner_link.ts";
 import type { Peer } from "./peer.ts";
 
-/** Observers that may be sent snapshots at the same time; the next one is to come again. */
+/** Learners without a vote that may be sent snapshots at once; the next one is to come again. */
 const SNAPSHOTS_MAX = 10;
-/** Links known at the same time. */
-const LINKS_MAX = 1000;
+/** Learners that no membership names. */
+const STRANGERS_MAX = 32;
+/** Links of one server. */
+const RIVALS_MAX = 4;
+/** How far a promised epoch may be ahead of all known: a liar must not use all of them up. */
+const EPOCHS_AHEAD_MAX = 1000;
+/** What learners send once they have introduced themselves. */
+const LEARNER_KINDS: readonly QuorumPacket["kind"][] = [
+  "ack-epoch",
+  "acks",
+  "ping",
+  "request",
+  "revalidate",
+];
 
 /**
  * Phase 2 of a leader: brings every learner to its own history, whenever it comes, and hands it
@@ -45,7 +57,11 @@ export class LeaderLearners {
     if (link === undefined) return;
     this.links.delete(id);
     this.#snapshots.delete(link);
-    for (const other of this.links.values()) if (other.rival === link) other.rival = link.rival;
+    for (const other of this.links.values()) {
+      if (other.rival !== link) continue;
+      other.rival = link.rival;
+      if (other.rival === undefined) this.#believe(other);
+    }
   }
 
   /** Takes a packet of any stage. @returns its sender, if that is served by now. */
@@ -56,6 +72,10 @@ export class LeaderLearners {
       return undefined;
     }
     link.heardMs = this.#peer.nowMs;
+    if (!LEARNER_KINDS.includes(packet.kind)) {
+      this.#close(link, `sent ${packet.kind}, which no learner sends here`);
+      return undefined;
+    }
     this.#answerRivals(link);
     if (packet.kind === "acks") this.#acked(link, packet.first, packet.last);
     else if (packet.kind === "ack-epoch") this.#promised(link, packet);
@@ -154,6 +174,11 @@ export class LeaderLearners {
     const link = new LearnerLink(this.#peer, id, { sid, isObserver, acceptedEpoch });
     for (const old of this.links.values()) if (old.sid === sid) link.rival = old;
     this.links.set(id, link);
+    if (link.rival === undefined) this.#believe(link);
+  }
+
+  /** Nobody else is there with its id: what it has promised counts. */
+  #believe(link: LearnerLink): void {
     this.#discovery.named(link);
     this.#noteBeyond(link);
   }
@@ -171,10 +196,24 @@ export class LeaderLearners {
     if (info.protocolVersion < PROTOCOL_VERSION) return "speaks a protocol older than 3.4";
     if (info.serverId === sid) return "claims to be this server";
     if (info.acceptedEpoch < 0 || info.acceptedEpoch >= EPOCH_MAX - 1) return "epoch out of range";
+    const known = Math.max(this.#peer.acceptedEpoch, this.#peer.epochSeen);
+    if (info.acceptedEpoch > known + EPOCHS_AHEAD_MAX) return "promised an epoch too far ahead";
     const { version } = pending ?? membership;
     if (info.membershipVersion > version) return "knows newer members";
-    if (this.links.size >= LINKS_MAX) return "too many learners";
-    return undefined;
+    return this.#crowdRefusal(info.serverId);
+  }
+
+  #crowdRefusal(sid: ServerId): string | undefined {
+    const { membership, pending } = this.#peer;
+    const isMember = (id: ServerId): boolean => {
+      return membership.members.has(id) || pending?.members.has(id) === true;
+    };
+    const all = [...this.links.values()];
+    if (all.filter((link) => link.sid === sid).length >= RIVALS_MAX) {
+      return "too many learners with this id";
+    }
+    const isCrowd = all.filter((link) => !isMember(link.sid)).length >= STRANGERS_MAX;
+    return isCrowd && !isMember(sid) ? "too many learners that no membership names" : undefined;
   }
 
   /** Whoever is there and answers keeps its name: the other is a stranger. */
@@ -209,8 +248,11 @@ export class LeaderLearners {
       if (this.#broadcast !== undefined) this.#serve(link);
       return;
     }
+    if (epochOf(last) !== epoch) return;
     // Nothing that this leader has not proposed can be acknowledged to it.
-    if (epochOf(last) !== epoch || last > this.#peer.log.last || !link.isForwarding) return;
+    const proposed = this.#peer.log.last;
+    if (first > proposed) return this.#close(link, "acknowledged what was not proposed");
+    if (last > proposed || !link.isForwarding) return;
     link.acked = Math.max(link.acked, last);
   }
 
@@ -256,7 +298,7 @@ export class LeaderLearners {
   }
 
   #sendSnapshot(link: LearnerLink): void {
-    if (link.isObserver && this.#snapshots.size >= SNAPSHOTS_MAX) {
+    if (!link.isVoting && this.#snapshots.size >= SNAPSHOTS_MAX) {
       return this.#close(link, "too many snapshots at once");
     }
     this.#snapshots.add(link);

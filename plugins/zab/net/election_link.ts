@@ -6,6 +6,9 @@ import { decodeElectionHello, type ElectionHello } from "../wire/election_hello.
 import { decodeNotification, NOTIFICATION_BYTES_MAX } from "../wire/notification.ts";
 import { PeerProtocolError } from "../wire/packet.ts";
 
+/** Votes of one server in a second above which it is a flood: servers send a few in an election. */
+const VOTES_MAX = 1_000;
+
 /** Who is told what happens before a connection has a name. */
 export interface Greeting {
   /** It has said who it is. @returns false to close it. */
@@ -19,6 +22,8 @@ export interface Greeting {
 /** One election connection: a hello from whoever dialled, then votes both ways, with lengths. */
 export class ElectionLink implements ByteSink, FrameSink {
   onVote: (vote: Notification) => void = () => {};
+  /** What it sends is not the protocol; it is closed. Not called before it has a name. */
+  onRefused: (reason: string) => void = () => {};
   onClosed: () => void = () => {};
   readonly #connection: Connection;
   readonly #cutter = new FrameCutter(this, NOTIFICATION_BYTES_MAX);
@@ -29,11 +34,19 @@ export class ElectionLink implements ByteSink, FrameSink {
   #waiting: Uint8Array | undefined;
   #isWritable = true;
   #isClosed = false;
+  readonly #now: () => number;
+  #votesSinceMs: number;
+  #votes = 0;
 
-  /** @param greeting undefined on the side that dialled: nobody says hello to it. */
-  constructor(connection: Connection, greeting: Greeting | undefined) {
+  /**
+   * @param greeting undefined on the side that dialled: nobody says hello to it.
+   * @param now monotonic ms.
+   */
+  constructor(connection: Connection, greeting: Greeting | undefined, now: () => number) {
     this.#connection = connection;
     this.#greeting = greeting;
+    this.#now = now;
+    this.#votesSinceMs = now();
   }
 
   /** Where the other side is, for messages. */
@@ -82,13 +95,18 @@ export class ElectionLink implements ByteSink, FrameSink {
   }
 
   frame(bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.#isClosed) return true;
+    if (this.#isFlood()) {
+      this.#refuse("it floods this server with votes");
+      return true;
+    }
     const vote = decodeNotification(bytes.subarray(start, end));
-    if (vote !== undefined && !this.#isClosed) this.onVote(vote);
+    if (vote !== undefined) this.onVote(vote);
     return true;
   }
 
-  badLength(): void {
-    this.close();
+  badLength(lengthBytes: number): void {
+    this.#refuse(`a vote of ${lengthBytes} bytes`);
   }
 
   writable(): void {
@@ -105,6 +123,21 @@ export class ElectionLink implements ByteSink, FrameSink {
   closed(): void {
     this.#isClosed = true;
     this.#over();
+  }
+
+  #isFlood(): boolean {
+    const now = this.#now();
+    if (now - this.#votesSinceMs >= 1000) {
+      this.#votesSinceMs = now;
+      this.#votes = 0;
+    }
+    this.#votes += 1;
+    return this.#votes > VOTES_MAX;
+  }
+
+  #refuse(reason: string): void {
+    this.onRefused(reason);
+    this.close();
   }
 
   #over(): void {

@@ -13,6 +13,8 @@ import { IncomingSnapshot } from "./incoming_snapshot.ts";
 const STREAM_AHEAD_BYTES = 256 * 1024;
 /** Bytes waiting at which a learner that takes nothing is given up. */
 const WAITING_BYTES_MAX = 256 * 1024 * 1024;
+/** Longest data of the packet by which a learner introduces itself, bytes. */
+const FIRST_BYTES_MAX = 1024;
 /** A buffer that has grown beyond this is not kept. */
 const BUFFER_BYTES_KEPT = 1024 * 1024;
 
@@ -38,6 +40,10 @@ export interface LinkParts {
   readonly encoder: PacketEncoder;
   /** Longest data of a packet, and longest node of a snapshot, bytes. */
   readonly partBytesMax: number;
+  /** It ended before the other side said who it is; the user is not told. */
+  readonly refused: (reason: string) => void;
+  /** Its {@link QuorumLink.queuedBytes} have grown. */
+  readonly queued: () => void;
   /** Whether the other side dialled. */
   readonly isAccepted: boolean;
   /** It is closed, whoever did it. */
@@ -58,7 +64,8 @@ export class QuorumLink implements ByteSink {
   readonly #decoder: PacketDecoder;
   /** What was not given to the socket yet, before {@link #out}. */
   #queue: (Uint8Array | OutgoingStream)[] = [];
-  #queuedBytes = 0;
+  /** Bytes that wait for the socket to take others. */
+  queuedBytes = 0;
   #out = new JuteWriter(4096);
   #incoming: IncomingSnapshot | undefined;
   /** For the socket to take what it was given. */
@@ -72,7 +79,8 @@ export class QuorumLink implements ByteSink {
     this.#connection = connection;
     this.#parts = parts;
     this.#decoder = new PacketDecoder((packet) => this.#take(packet));
-    this.#stream = new PacketStream((raw) => this.#decoder.packet(raw), parts.partBytesMax);
+    const firstBytesMax = parts.isAccepted ? FIRST_BYTES_MAX : parts.partBytesMax;
+    this.#stream = new PacketStream((raw) => this.#decoder.packet(raw), firstBytesMax);
   }
 
   /** Where the other side is, for messages. */
@@ -97,6 +105,7 @@ export class QuorumLink implements ByteSink {
   sendStream(stream: OutgoingStream): void {
     if (this.#isClosed) return stream.close();
     this.#enqueueOut();
+    if (this.#isClosed) return stream.close(); // Too much waited on it.
     this.#queue.push(stream);
     this.#pump();
   }
@@ -106,8 +115,8 @@ export class QuorumLink implements ByteSink {
     if (this.#isClosed || this.#out.length === 0) return;
     if (this.#queue.length > 0 || this.#isWaiting) {
       this.#enqueueOut();
-      const isStuck = this.#queuedBytes + this.#connection.bufferedBytes > WAITING_BYTES_MAX;
-      return isStuck ? this.#fail("it takes nothing") : this.#pump();
+      const isStuck = this.queuedBytes + this.#connection.bufferedBytes > WAITING_BYTES_MAX;
+      return isStuck ? this.fail("it takes nothing") : this.#pump();
     }
     const isWelcome = this.#connection.write(this.#out.view());
     // The socket has taken all of it, mostly: then the buffer serves again.
@@ -147,6 +156,14 @@ export class QuorumLink implements ByteSink {
     });
   }
 
+  /** Closes it and tells the user why. */
+  fail(reason: string): void {
+    if (this.#isClosed) return;
+    this.close();
+    if (this.isAccepted && !this.hasSpoken) this.#parts.refused(reason);
+    else this.#parts.user.closed(this.id, reason);
+  }
+
   /** Closes at once; the user is not told. */
   close(): void {
     if (this.#isClosed) return;
@@ -170,15 +187,16 @@ export class QuorumLink implements ByteSink {
   }
 
   ended(): void {
-    this.#fail("the other side has closed it");
+    this.fail("the other side has closed it");
   }
 
   closed(): void {
-    this.#fail("connection lost");
+    this.fail("connection lost");
   }
 
   #take(packet: QuorumPacket): void {
     this.hasSpoken = true;
+    this.#stream.partBytesMax = this.#parts.partBytesMax;
     if (packet.kind === "snap") {
       this.#stream.stop();
       this.#connection.pause();
@@ -191,15 +209,16 @@ export class QuorumLink implements ByteSink {
       task();
     } catch (error) {
       if (!(error instanceof PeerProtocolError || error instanceof ZkError)) throw error;
-      this.#fail(`what it sends is not the protocol: ${error.message}`);
+      this.fail(`what it sends is not the protocol: ${error.message}`);
     }
   }
 
   #enqueueOut(): void {
     if (this.#out.length === 0) return;
     this.#queue.push(this.#out.copy());
-    this.#queuedBytes += this.#out.length;
+    this.queuedBytes += this.#out.length;
     this.#out.clear();
+    this.#parts.queued();
   }
 
   /** Gives the socket what waits, as far as it takes it. */
@@ -209,7 +228,7 @@ export class QuorumLink implements ByteSink {
       if (head === undefined) return;
       if (head instanceof Uint8Array) {
         this.#queue.shift();
-        this.#queuedBytes -= head.length;
+        this.queuedBytes -= head.length;
         this.#write(head);
         continue;
       }
@@ -218,7 +237,7 @@ export class QuorumLink implements ByteSink {
         this.#isPulling = true;
         next.then(
           (bytes) => this.#streamed(bytes),
-          (error) => this.#fail(`what it is to get cannot be read: ${String(error)}`),
+          (error) => this.fail(`what it is to get cannot be read: ${String(error)}`),
         );
         return;
       }
@@ -247,16 +266,10 @@ export class QuorumLink implements ByteSink {
     this.#isWaiting = !isWelcome;
   }
 
-  #fail(reason: string): void {
-    if (this.#isClosed) return;
-    this.close();
-    this.#parts.user.closed(this.id, reason);
-  }
-
   #release(): void {
     for (const item of this.#queue) if (!(item instanceof Uint8Array)) item.close();
     this.#queue = [];
-    this.#queuedBytes = 0;
+    this.queuedBytes = 0;
     this.#out.detach(0);
     this.#incoming?.closed();
     this.#parts.over();

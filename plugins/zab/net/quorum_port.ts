@@ -1,4 +1,4 @@
-import type { Clock } from "../../../core/contracts/clock.ts";
+import type { Cancel, Clock } from "../../../core/contracts/clock.ts";
 import type { Logger } from "../../../core/contracts/logger.ts";
 import type {
   PeerAddress,
@@ -11,8 +11,12 @@ import type { QuorumPacket } from "../messages.ts";
 import { PacketEncoder } from "../wire/packet_encoder.ts";
 import { type LinkUser, QuorumLink } from "./quorum_link.ts";
 
-/** Connections that have not said who they are. */
-const STRANGERS_MAX = 64;
+/** Connections that have not said who they are; above it the oldest is given up. */
+const UNNAMED_MAX = 256;
+/** Longest data of a packet from a learner: a request, or what its clients did lately. */
+const LEARNER_BYTES_MAX = 4 * 1024 * 1024;
+/** Bytes that wait on all links together; above it the longest queue is given up. */
+const WAITING_BYTES_MAX = 512 * 1024 * 1024;
 /** Least time between two words of progress about one link, ms. */
 const PROGRESS_MS = 250;
 
@@ -33,6 +37,8 @@ export class QuorumPort implements LinkUser {
   readonly #parts: QuorumPortParts;
   readonly #encoder = new PacketEncoder();
   readonly #links = new Map<LinkId, QuorumLink>();
+  /** Links that others have dialled and said nothing on, the oldest first. */
+  readonly #unnamed = new Map<LinkId, Cancel>();
   /** Links with something to send. */
   readonly #unflushed = new Set<QuorumLink>();
   readonly #progressAt = new Map<LinkId, number>();
@@ -71,7 +77,7 @@ export class QuorumPort implements LinkUser {
     this.#generation += 1;
     void this.#listener?.close();
     this.#listener = undefined;
-    for (const link of this.#links.values()) if (!link.hasSpoken && link.isAccepted) link.close();
+    for (const id of [...this.#unnamed.keys()]) this.#links.get(id)?.close();
   }
 
   /** Connects to a leader. @returns undefined when it cannot be reached. */
@@ -117,6 +123,7 @@ export class QuorumPort implements LinkUser {
   }
 
   packet(id: LinkId, packet: QuorumPacket): void {
+    this.#named(id);
     this.#parts.user.packet(id, packet);
   }
 
@@ -131,32 +138,54 @@ export class QuorumPort implements LinkUser {
     this.#parts.user.closed(id, reason);
   }
 
-  #accept(connection: Connection): ByteSink | undefined {
-    let strangers = 0;
-    for (const { hasSpoken, isAccepted } of this.#links.values()) {
-      if (isAccepted && !hasSpoken) strangers += 1;
+  /** It has said something; by what, the leader decides whether it stays. */
+  #named(id: LinkId): void {
+    this.#unnamed.get(id)?.();
+    this.#unnamed.delete(id);
+  }
+
+  #accept(connection: Connection): ByteSink {
+    const [oldest] = this.#unnamed.keys();
+    if (oldest !== undefined && this.#unnamed.size >= UNNAMED_MAX) {
+      this.#links.get(oldest)?.fail("too many connections that do not say who they are");
     }
-    if (strangers >= STRANGERS_MAX) return undefined;
     const link = this.#add(connection, true);
-    this.#parts.clock.after(this.#parts.firstPacketMsMax, () => {
-      if (!link.hasSpoken) link.close();
-    });
+    const { clock, firstPacketMsMax } = this.#parts;
+    const late = (): void => link.fail("it does not say who it is");
+    this.#unnamed.set(link.id, clock.after(firstPacketMsMax, late));
     return link;
   }
 
   #add(connection: Connection, isAccepted: boolean): QuorumLink {
     const id = ++this.#lastId;
+    const { partBytesMax } = this.#parts;
     const link = new QuorumLink(id, connection, {
       user: this,
       encoder: this.#encoder,
-      partBytesMax: this.#parts.partBytesMax,
+      partBytesMax: isAccepted ? Math.min(partBytesMax, LEARNER_BYTES_MAX) : partBytesMax,
       isAccepted,
+      refused: (reason) => {
+        const { address } = connection.peer;
+        this.#parts.logger.warn("learner connection refused", { address, reason });
+      },
+      queued: () => this.#limitQueues(),
       over: () => {
+        this.#named(id);
         this.#links.delete(id);
         this.#progressAt.delete(id);
       },
     });
     this.#links.set(id, link);
     return link;
+  }
+
+  #limitQueues(): void {
+    let total = 0;
+    let longest: QuorumLink | undefined;
+    for (const link of this.#links.values()) {
+      total += link.queuedBytes;
+      if (link.queuedBytes > (longest?.queuedBytes ?? 0)) longest = link;
+    }
+    if (total > WAITING_BYTES_MAX) longest?.fail("it takes nothing, and too much waits for others");
   }
 }

@@ -12,7 +12,8 @@ const PIECE_BYTES_MIN = 512;
  */
 export class PacketStream {
   readonly #take: (packet: RawPacket) => void;
-  readonly #partBytesMax: number;
+  /** Longest data of a packet, bytes; may be changed between packets. */
+  partBytesMax: number;
   readonly #reader = new JuteReader(NOTHING);
   readonly #kept = new KeptBytes();
   #isStopped = false;
@@ -23,7 +24,7 @@ export class PacketStream {
    */
   constructor(take: (packet: RawPacket) => void, partBytesMax: number) {
     this.#take = take;
-    this.#partBytesMax = partBytesMax;
+    this.partBytesMax = partBytesMax;
   }
 
   /**
@@ -92,7 +93,7 @@ export class PacketStream {
   #cut(bytes: Uint8Array, start: number, bytesEnd: number): number {
     let at = start;
     while (!this.#isStopped) {
-      const end = packetEnd(bytes, at, bytesEnd, this.#partBytesMax);
+      const end = packetEnd(bytes, at, bytesEnd, this.partBytesMax);
       if (end === -1) break;
       this.#reader.reset(bytes, at, end);
       this.#take(readPacket(this.#reader));

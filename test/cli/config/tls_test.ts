@@ -1,4 +1,6 @@
-import { writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { composePlugins } from "../../../cli/compose.ts";
@@ -94,6 +96,25 @@ test("words of TLS may be in capitals or not, as Apache takes them", () => {
   const settings = ["secureClientPort=0", SERVER, TRUST, "ssl.keyStore.type=pem"];
   assert.is(refusal(...settings, "ssl.clientAuth=NEED", "ssl.protocol=TLSv1.2"), "");
   assert.match(refusal(...settings, "ssl.clientAuth=maybe"), /must be need or want or none/);
+});
+
+test("sslQuorum and portUnification bring TLS between servers, with stores of its own", () => {
+  const folder = mkdtempSync(join(tmpdir(), "zookit-peers-"));
+  writeFileSync(join(folder, "myid"), "1");
+  const lines = ["server.1=a:1:2", "server.2=b:1:2", "server.3=c:1:2", `dataDir=${folder}`];
+  const peers = (...settings: readonly string[]): string[] => {
+    return plugins(...lines, ...settings).filter((name) => name.startsWith("peers"));
+  };
+  const stores = [SERVER, TRUST].map((line) => line.replace("ssl.", "ssl.quorum."));
+  assert.equal(peers(), ["peers-tcp"]);
+  assert.equal(peers("sslQuorum=true", ...stores), ["peers-tls"]);
+  assert.equal(peers("portUnification=true", ...stores), ["peers-tls"]);
+  assert.match(refusal(...lines, "sslQuorum=true"), "ssl.quorum.keyStore.location is not set");
+  const [keyStore = ""] = stores;
+  const trusting = refusal(...lines, "sslQuorum=true", keyStore, "ssl.quorum.clientAuth=none");
+  assert.match(trusting, "ssl.quorum.trustStore.location is not set");
+  assert.match(refusal("quorum.auth.enableSasl=true"), "servers know one another by certificates");
+  rmSync(folder, { recursive: true });
 });
 
 test.run();

@@ -13,11 +13,11 @@ import {
 import { connect as connectTcp, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { APACHE_CLASS_PATH } from "../../interop/server.ts";
 import { Wiretap } from "../wiretap.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
 const COMMAND = join(ROOT, "bin/zookit.js");
-const APACHE_JAR = "/usr/share/java/zookeeper.jar";
 const APACHE_MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain";
 const TICK_MS = 500;
 /** In memory where the system has such a place: nobody waits for a slow disk. */
@@ -109,6 +109,12 @@ export class Members {
   /** The ports of a member, behind any tap. */
   ports(id: number): Ports {
     return this.#ports[id - 1] as Ports;
+  }
+
+  /** Memory of a member's process that is not swapped out. */
+  residentMib(id: number): number {
+    const status = readFileSync(`/proc/${this.#children.get(id)?.pid}/status`, "utf8");
+    return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024;
   }
 
   /** Begins a process; {@link serving} waits for it. */
@@ -286,7 +292,7 @@ function apacheCommand(config: string): [string, string[]] {
     "-Dzookeeper.forceSync=no",
     "-Dzookeeper.preAllocSize=64",
   ];
-  const path = ["-cp", `/etc/zookeeper/conf:${APACHE_JAR}`];
+  const path = ["-cp", APACHE_CLASS_PATH];
   return ["java", [...heap, ...properties, ...path, APACHE_MAIN, config]];
 }
 

@@ -156,6 +156,60 @@ test("garbage, a lying id and a frame that is too long cost that connection only
   await stopAll(voters.values());
 });
 
+test("who claims the id of a server that is connected does not displace it", async () => {
+  const voters = await startVoters([1, 2, 3]);
+  const [first, second, third] = [...voters.values()] as [Voter, Voter, Voter];
+  third.port.notify(2, { ...VOTE, leader: 3 });
+  second.port.notify(1, { ...VOTE, leader: 2 });
+  await second.heard(3, 3);
+  await first.heard(2, 2);
+  const liars: End[] = [];
+  for (const id of [1, 3]) {
+    for (let i = 0; i < 5; i++) {
+      const liar = await dial(second.address);
+      liars.push(liar);
+      liar.connection.write(encodeElectionHello(id, { host: HOST, port: 1 }));
+      if (id === 1) await liar.untilGone(); // The real one is called instead.
+    }
+  }
+  const isGone = (end: End): boolean => end.isClosed || end.count("ended") > 0;
+  while (liars.slice(5).filter(isGone).length < 3) await new Promise(setImmediate);
+  second.port.notify(3, { ...VOTE, leader: 1 });
+  second.port.notify(1, { ...VOTE, leader: 3 });
+  await third.heard(2, 1);
+  await first.heard(2, 3);
+  third.port.notify(2, { ...VOTE, leader: 2 });
+  await second.heard(3, 2);
+  await stopAll(voters.values());
+  for (const liar of liars) await liar.untilGone();
+});
+
+test("of strangers that cannot be called back nothing is kept", async () => {
+  const [voter] = [...(await startVoters([200])).values()] as [Voter];
+  for (let id = 0; id < 100; id++) {
+    const stranger = await dial(voter.address);
+    stranger.connection.write(encodeElectionHello(id, { host: HOST, port: 1 }));
+    await stranger.untilGone();
+  }
+  const welcome = await dial(voter.address);
+  welcome.connection.write(encodeElectionHello(250, { host: HOST, port: 1 }));
+  welcome.connection.write(fromHex(`0000001c 00000000 ${"0000000000000002".repeat(3)}`));
+  await voter.heard(250, 2);
+  await voter.port.stop();
+  await welcome.untilGone();
+});
+
+test("a server that floods another with votes is closed", async () => {
+  const [voter] = [...(await startVoters([5])).values()] as [Voter];
+  const flood = await dial(voter.address);
+  flood.connection.write(encodeElectionHello(9, { host: HOST, port: 1 }));
+  const vote = fromHex(`0000001c 00000000 ${"0000000000000002".repeat(3)}`);
+  for (let i = 0; i < 2_000; i++) flood.connection.write(vote);
+  await flood.untilGone();
+  assert.is(voter.received.length, 1_000);
+  await voter.port.stop();
+});
+
 test("start() rejects when the address is taken", async () => {
   const [voter] = [...(await startVoters([1])).values()] as [Voter];
   const other = new Voter(2);

@@ -17,6 +17,8 @@ const network = new TcpPeerNetwork();
 class Listening {
   readonly packets: [link: number, packet: QuorumPacket][] = [];
   readonly closed: string[] = [];
+  /** What was logged of strangers. */
+  readonly refused: string[] = [];
   readonly port: QuorumPort;
   address: PeerAddress = { host: HOST, port: 0 };
   #waiting: (() => void)[] = [];
@@ -28,7 +30,10 @@ class Listening {
     this.port = new QuorumPort({
       network,
       clock: new SystemClock(),
-      logger: new ConsoleLogger("silent"),
+      logger: new ConsoleLogger("warn", (line) => {
+        this.refused.push(line);
+        wake();
+      }),
       partBytesMax: PART_BYTES_MAX,
       firstPacketMsMax,
       user: {
@@ -122,12 +127,45 @@ test("garbage costs the link that it comes on, and no other", async () => {
     bad.connection.write(fromHex(garbage));
     await bad.untilGone();
   }
-  assert.is(leader.closed.length, 3);
+  assert.is(leader.refused.length, 3);
+  assert.match(leader.refused[0] ?? "", /learner connection refused .*"address":"127\.0\.0\.1"/);
+  assert.equal(leader.closed, []);
   good.connection.write(fromHex("00000007 0000000000000000 ffffffff ffffffff"));
   await leader.until(() => leader.packets.length > 0);
   assert.is(leader.packets[0]?.[1].kind, "sync");
   leader.port.stop();
   await good.untilGone();
+});
+
+test("the first packet is short, or nobody waits for the rest of it", async () => {
+  const leader = await new Listening().start();
+  const long = await dial(leader.address);
+  long.connection.write(fromHex("0000000b 0000000100000000 00000401 00000000"));
+  await long.untilGone();
+  assert.match(leader.refused[0] ?? "", "1025 bytes announced in a packet, at most 1024");
+  const named = await dial(leader.address);
+  named.connection.write(fromHex("00000007 0000000000000000 ffffffff ffffffff"));
+  await leader.until(() => leader.packets.length === 1);
+  named.connection.write(
+    fromHex(`00000007 0000000000000000 00000401 ${"00".repeat(1025)} ffffffff`),
+  );
+  await leader.until(() => leader.packets.length === 2);
+  leader.port.stop();
+  await named.untilGone();
+});
+
+test("above 256 connections that say nothing the oldest goes, and a learner gets in", async () => {
+  const leader = await new Listening().start();
+  const idle: End[] = [];
+  for (let i = 0; i < 256; i++) idle.push(await dial(leader.address));
+  const learner = await dial(leader.address);
+  await idle[0]?.untilGone();
+  learner.connection.write(fromHex("00000007 0000000000000000 ffffffff ffffffff"));
+  await leader.until(() => leader.packets.length === 1);
+  assert.match(leader.refused[0] ?? "", "too many connections that do not say who they are");
+  assert.is(idle[1]?.isClosed, false);
+  leader.port.stop();
+  for (const end of [...idle.slice(1), learner]) await end.untilGone();
 });
 
 test("whoever says nothing is closed, and dial() to nobody gives no link", async () => {
