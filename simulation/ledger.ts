@@ -133,6 +133,7 @@ export class Ledger {
 
   #commit(server: number, entry: LedgerEntry): void {
     const known = this.#next.get(entry.previous);
+    if (known?.zxid === entry.zxid && areEqual(known.bytes, entry.bytes)) return;
     const [before, zxid] = [formatZxid(entry.previous), formatZxid(entry.zxid)];
     if (known === undefined) {
       if (entry.previous > this.last) this.#commitGap(server, entry.previous);
@@ -148,7 +149,7 @@ export class Ledger {
     } else if (known.zxid !== entry.zxid) {
       const other = formatZxid(known.zxid);
       this.#violated(`server ${server} delivered ${zxid} after ${before}, others ${other}`);
-    } else if (!areEqual(known.bytes, entry.bytes)) {
+    } else {
       this.#violated(`server ${server} delivered ${zxid} with other bytes than others`);
     }
   }

@@ -4,6 +4,9 @@ import { Trace } from "./trace.ts";
 // Taken before anybody can put something else in its place.
 const nextTurn = globalThis.setImmediate;
 
+/** Turns asked for together. */
+const TURNS_AT_ONCE = 32;
+
 interface Due {
   readonly atMs: number;
   /** Among things due at the same time, what was asked for first is first. */
@@ -55,16 +58,29 @@ export class Scheduler {
    */
   run(isOver: () => boolean): Promise<void> {
     return new Promise((resolve, reject) => {
+      let asked = 0;
+      let isDone = false;
       const turn = (): void => {
+        asked -= 1;
+        if (isDone) return;
         try {
-          if (isOver()) return resolve();
+          if (isOver()) {
+            isDone = true;
+            return resolve();
+          }
           this.#step();
         } catch (error) {
+          isDone = true;
           return reject(error);
         }
-        nextTurn(turn);
+        if (asked === 0) ask();
       };
-      nextTurn(turn);
+      // Several turns are asked for at once, since asking the system for events takes long. Between
+      // two of them the runtime follows all promises as well.
+      const ask = (): void => {
+        for (; asked < TURNS_AT_ONCE; asked++) nextTurn(turn);
+      };
+      ask();
     });
   }
 

@@ -103,6 +103,8 @@ const loneLog: Fault = async (scene) => {
     for (const server of [...rest, ...followers]) start(server);
     await untilLed(scene);
   });
+  start(leader);
+  if (random.chance(0.2)) leader.machine.crashAt("cut", 1, "power-lost");
 };
 
 /**
@@ -147,16 +149,17 @@ const catchUp: Fault = async (scene) => {
   });
   for (const { habits } of [leader, ...present]) habits.stallMs = random.pick([0, 100, 400]);
   const rushing = workload.rush(1_500);
-  const ending = random.below(4);
-  const cut = (): void => {
-    world.network.cut(late.name, leader.name);
-  };
-  const forget = onceHeard(scene, { by: late, message: "synchronising with the leader" }, () => {
-    if (ending === 0) leader.machine.crashAt("peer-send", 1 + random.below(5), "killed");
-    if (ending === 1) world.scheduler.after(random.between(0, 10), cut);
-    if (ending === 2) late.machine.crashAt("log", 1 + random.below(3), "power-lost");
+  const ending = random.below(3);
+  // The leader says so before it sends the first byte.
+  const forget = onceHeard(scene, { by: leader, message: "learner synchronised" }, () => {
+    if (ending === 0) leader.machine.crashAt("peer-send", 1 + random.below(4), "killed");
+    if (ending === 1) {
+      const cut = (): unknown => world.network.cut(late.name, leader.name);
+      world.scheduler.after(random.between(0, 10), cut);
+    }
   });
   start(late);
+  if (ending === 2) late.machine.crashAt(random.pick(["log", "cut", "swap"]), 1, "power-lost");
   await rushing;
   forget();
   for (const { habits } of [leader, ...present]) habits.stallMs = 0;

@@ -31,7 +31,7 @@ const EFFECTS: readonly EffectKind[] = [
   "swap",
 ];
 
-const RARE_EFFECTS: ReadonlySet<EffectKind> = new Set(["epoch", "cut", "swap"]);
+const RARE_EFFECTS: ReadonlySet<EffectKind> = new Set(["epoch", "cut", "tree", "swap"]);
 
 function endingOf(random: Random): Ending {
   return random.chance(0.5) ? "killed" : "power-lost";
@@ -117,7 +117,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     // What is rare strikes whoever comes to it first; it may take a while.
     const isRare = RARE_EFFECTS.has(kind);
     for (const { machine } of isRare ? world.servers : [someServer(scene)]) {
-      const count = 1 + random.below(isRare ? 2 : kind.endsWith("send") ? 40 : 10);
+      const count = 1 + random.below(isRare ? 2 : kind === "peer-send" ? 40 : 10);
       machine.crashAt(kind, count, endingOf(random));
     }
     if (kind === "epoch") world.leader?.crash(endingOf(random));

@@ -24,10 +24,10 @@ export class Nemesis {
     const possible = Object.entries(FAULTS).filter(
       ([name]) => isEnsemble || !ENSEMBLE_FAULTS.has(name),
     );
-    if (isEnsemble) possible.push(...Object.entries(AIMED_FAULTS));
     // Each run has some of them: what is always disturbed by all of them shows less.
-    const count = 3 + random.below(6);
-    this.#chosen = random.shuffle(possible).slice(0, count);
+    const count = 3 + random.below(4);
+    const aimed = isEnsemble ? random.shuffle(Object.entries(AIMED_FAULTS)).slice(0, 2) : [];
+    this.#chosen = [...random.shuffle(possible).slice(0, count), ...aimed];
     this.#pauseMs = random.between(1_000, 6_000);
   }
 

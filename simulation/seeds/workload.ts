@@ -75,11 +75,23 @@ export class Workload {
     await Promise.all(
       this.visitors.map(async (visitor) => {
         while (this.#world.nowMs < untilMs && !this.#isStopped) {
-          if (!visitor.isOver) void this.#perform(visitor, random);
+          const hasSession = !visitor.isOver && visitor.session !== 0n;
+          if (hasSession) void visitor.perform(this.#hasty(random));
           await this.#world.sleep(random.between(10, 80));
         }
       }),
     );
+  }
+
+  /** Registers are read only: too many open writes to one would be too much to search through. */
+  #hasty(random: Random): Operation {
+    const dice = random.below(100);
+    if (dice < 15) return { kind: "get", path: random.pick(REGISTERS) };
+    if (dice < 30) return { kind: "get", path: random.pick(TOGETHER) };
+    if (dice < 80) return this.#set(random.pick(TOGETHER));
+    const data = this.#data();
+    if (dice < 90) return { kind: "create", path: "/seq/n", data, isSequential: true };
+    return { kind: "create", path: "/eph/e", data, isSequential: true, isEphemeral: true };
   }
 
   async #visit(visitor: Visitor): Promise<void> {
