@@ -23,6 +23,8 @@ export interface Attack {
   readonly target: Target;
   /** What is sent at first on every connection: logins. */
   readonly login: readonly Uint8Array[];
+  /** Sends every frame whole: as much work for the server as an attack, and all of it honest. */
+  readonly isHonest?: boolean;
 }
 
 /** Counts of outcomes by kind of request. */
@@ -53,7 +55,8 @@ export class Attacker {
 
   async #connected(): Promise<RawClient> {
     if (this.#client === undefined || this.#client.isClosed) {
-      if (this.#random.below(40) === 0) await this.#spoiledHandshake();
+      const { isHonest = false } = this.#attack;
+      if (!isHonest && this.#random.below(40) === 0) await this.#spoiledHandshake();
       this.#client?.destroy();
       this.#client = await RawClient.open(this.#attack.target);
       for (const frame of this.#attack.login) {
@@ -82,7 +85,8 @@ export class Attacker {
     for (let i = 0; i < BATCH; i++) {
       const kind = this.#kind();
       const xid = ++this.#xid;
-      const { bytes, harm } = mutate(validFrame(kind, xid, this.#random), this.#random);
+      const whole = validFrame(kind, xid, this.#random);
+      const { bytes, harm } = this.#spoil(whole);
       swallows ||= harm === "length";
       if (harm === "body" || harm === "none") this.pastHeader += 1;
       waiting.set(xid, kind);
@@ -96,6 +100,11 @@ export class Attacker {
     const [culprit] = waiting.values();
     if (culprit !== undefined) this.#count(culprit.name, client.isClosed ? "closed" : "other xid");
     this.sent += BATCH - Math.max(0, waiting.size - 1);
+  }
+
+  #spoil(frame: Uint8Array): ReturnType<typeof mutate> {
+    if (this.#attack.isHonest === true) return { bytes: frame, harm: "none" };
+    return mutate(frame, this.#random);
   }
 
   /** Requests that end the connection come less often, or little else would be tried. */

@@ -13,9 +13,12 @@ import { startTarget } from "./tls_target.ts";
 const FRAMES = Number(process.env.ZOOKIT_HOSTILE_FRAMES ?? 40_000);
 const SEED = Number(process.env.ZOOKIT_HOSTILE_SEED ?? 1);
 const ATTACKERS = 4;
-const BASELINE_MS = 3_000;
-/** Loose, since the machine is shared: what is aimed at is 5. */
-const P99_FACTOR_MAX = 20;
+const ALONE_MS = 1_000;
+/**
+ * How much longer than beside whole frames an answer may take, of a hundred the slowest.
+ * Beside as much work, since a machine of two processors is busy either way.
+ */
+const P99_FACTOR_MAX = 5;
 
 interface Variant {
   readonly name: string;
@@ -86,7 +89,9 @@ async function attackAndCheck({ isSecure, certificate, login }: Variant, frames:
     await server.until(({ connections }) => connections === 1);
     const before = await server.report();
     await good.report();
-    await new Promise((resolve) => setTimeout(resolve, BASELINE_MS));
+    await new Promise((resolve) => setTimeout(resolve, ALONE_MS));
+    const alone = await good.report();
+    await attack({ ...aim, isHonest: true }, SEED, frames / 2);
     const baseline = await good.report();
     const began = performance.now();
     const attackers = await attack(aim, SEED, frames);
@@ -102,19 +107,22 @@ async function attackAndCheck({ isSecure, certificate, login }: Variant, frames:
     const past = attackers.reduce((sum, attacker) => sum + attacker.pastHeader, 0);
     console.log(`\n${table(outcomes)}`);
     console.log(`seed ${SEED}: ${sent} frames in ${(tookMs / 1000).toFixed(1)} s`);
-    console.log(`the others before: ${figures(baseline)}\nthe others during: ${figures(during)}`);
+    console.log(`the others alone: ${figures(alone)}`);
+    console.log(
+      `beside whole frames: ${figures(baseline)}\nbeside spoiled ones: ${figures(during)}`,
+    );
     const growth = after.heapBytes / before.heapBytes - 1;
     console.log(`memory before ${before.heapBytes}, after ${after.heapBytes}`);
 
     assert.is(server.output, "", "the server met no bug of its own");
-    assert.equal(baseline.wrong, []);
+    assert.equal([...alone.wrong, ...baseline.wrong], []);
     assert.equal(during.wrong, []);
     assert.ok(past >= sent / 2, `${past} of ${sent} frames had a good header`);
     assert.is(outcomes.size, KINDS.length + 1, "every opcode, and the handshake");
     assert.is(after.digestMismatches, 0);
     assert.is(after.outstanding, 0);
     assert.ok(growth < 0.1, `memory grew by ${Math.round(growth * 100)} %`);
-    assert.ok(during.p99Ms < baseline.p99Ms * P99_FACTOR_MAX + 20, figures(during));
+    assert.ok(during.p99Ms < baseline.p99Ms * P99_FACTOR_MAX, figures(during));
   } finally {
     await server.stop();
   }
