@@ -68,6 +68,21 @@ export class Mixed {
     await this.joins(id, leader);
   }
 
+  /** A member that has missed something is killed in front of this packet of its leader's. */
+  async diesBefore(packet: PacketName, id: number, leader: number): Promise<void> {
+    const { members, ledger } = this;
+    await members.signal(id, "SIGKILL");
+    await ledger.write(MISSED);
+    members.tap.stallAt(leader, id, packet);
+    const held = members.tap.next(({ type, to }) => type === packet && to === id);
+    members.start(id);
+    await held;
+    await members.signal(id, "SIGKILL");
+    members.tap.heal();
+    members.start(id);
+    assert.is(await members.serving(), leader);
+  }
+
   /** A leader dies with a transaction that nobody else has; `next` takes it away again. */
   async losesItsLast(leader: number, next: number): Promise<void> {
     const { members } = this;

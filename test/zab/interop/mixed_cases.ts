@@ -31,6 +31,12 @@ export async function mixedCases(pair: Kind, single: Kind): Promise<Mixed> {
     await mixed.agrees();
   });
 
+  test("the other kind leads: the single one is killed at points of its joining", async () => {
+    await mixed.diesBefore("newLeader", 3, 2);
+    await mixed.diesBefore("upToDate", 3, 2);
+    await mixed.agrees();
+  });
+
   test("the other kind leads: the single one comes with an empty disk and gets SNAP", async () => {
     await mixed.losesItsFiles(3, 2);
     await mixed.agrees();
