@@ -49,7 +49,7 @@ export class ServerLines {
       return [];
     }
     const lines = [...this.#lines].map(([name, { value }]) => `${name}=${value}`);
-    ensemble.membership = [...lines, `version=${versionOf(ensemble.dynamicConfigFile)}`].join("\n");
+    ensemble.membership = [...lines, ...versionOf(ensemble.dynamicConfigFile)].join("\n");
     try {
       Membership.parse(ensemble.membership);
     } catch (error) {
@@ -93,8 +93,9 @@ export class ServerLines {
 }
 
 /** As Apache: a dynamic file has the version of its members at the end of its name. */
-function versionOf(dynamicFile: string | undefined): string {
-  return /\.([0-9a-f]{1,14})$/.exec(dynamicFile ?? "")?.[1] ?? "0";
+function versionOf(dynamicFile: string | undefined): string[] {
+  const version = /\.([0-9a-f]{1,14})$/.exec(dynamicFile ?? "")?.[1];
+  return version === undefined ? [] : [`version=${version}`];
 }
 
 /** The number in `myid`, or `ZOO_MY_ID` where there is no such file; text says what is wrong. */
