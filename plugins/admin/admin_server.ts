@@ -164,7 +164,8 @@ export class AdminService implements Service {
   #peerOf(request: IncomingMessage): Peer {
     const { remoteAddress = "", remotePort = 0 } = request.socket;
     const secure = isByTls(request);
-    const raw = secure ? (request.socket as TLSSocket).getPeerCertificate()?.raw : undefined;
+    // Bun's sockets of HTTP do not tell.
+    const raw = (request.socket as Partial<TLSSocket>).getPeerCertificate?.()?.raw;
     return {
       address: remoteAddress.replace(/^::ffff:(?=\d+\.)/, ""),
       port: remotePort,
