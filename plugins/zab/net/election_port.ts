@@ -19,6 +19,10 @@ const HELLO_MS_MAX = 10_000;
 const UNNAMED_MAX = 256;
 /** Servers that no membership names. */
 const STRANGERS_MAX = 64;
+/** Connections of one server that are kept: who of them is that server, nothing tells. */
+const LINKS_MAX = 3;
+/** Least time between two calls to a server that is connected, and says that it is not, ms. */
+const CALL_PAUSE_MS = 1_000;
 /** What a Java observer of old calls itself: it gets a number of its own. */
 const OBSERVER_ID = Number.MAX_SAFE_INTEGER;
 
@@ -42,6 +46,8 @@ interface Peer {
   links: readonly ElectionLink[];
   isDialing: boolean;
   attempts: number;
+  /** When it was called back last, monotonic ms. */
+  calledMs: number;
   /** The newest vote; sent again on a new connection. */
   latest: Uint8Array | undefined;
 }
@@ -51,9 +57,8 @@ interface Peer {
  * (`QuorumCnxManager`, PP 3.1). Whoever has the smaller id connects too, says its name and is
  * called back. A server that nobody knows is answered as well: it may be about to join.
  *
- * Anybody can claim to be a server. One with a smaller id keeps its connection until it was called
- * at the address that is known for it; of one with a larger id the newest connection counts, and
- * the server itself connects again with its next vote.
+ * Anybody can claim to be a server, so nobody who is connected is given up for such a claim: both
+ * are told of every vote, and it is the dead one that closes.
  */
 export class ElectionPort {
   readonly #parts: ElectionPortParts;
@@ -110,7 +115,7 @@ export class ElectionPort {
     let peer = this.#peers.get(sid);
     if (peer !== undefined) return peer;
     const blank = { isMember: false, links: [], isDialing: false, attempts: 0, latest: undefined };
-    peer = { ...blank, configured: addresses, addresses };
+    peer = { ...blank, configured: addresses, addresses, calledMs: Number.NEGATIVE_INFINITY };
     this.#peers.set(sid, peer);
     return peer;
   }
@@ -198,14 +203,25 @@ export class ElectionPort {
       if (peer.links.length === 0) peer.attempts = 0;
     }
     if (sid < serverId && sid >= 0) {
-      this.#dial(sid, peer);
-      this.#forgetStranger(sid, peer);
+      this.#callBack(sid, peer);
       return false;
     }
-    const { links: formers } = peer;
+    const { links } = peer;
     this.#keep(sid, peer, link);
-    for (const former of formers) former.close();
+    if (links.length >= LINKS_MAX) {
+      this.#refused(link.address, `server ${sid} is connected more than once`);
+      links.at(-1)?.close(); // Whoever was there first stays.
+    }
     return true;
+  }
+
+  #callBack(sid: ServerId, peer: Peer): void {
+    const now = this.#parts.clock.now();
+    const isConnected = peer.links.length > 0;
+    if (isConnected && now - peer.calledMs < CALL_PAUSE_MS) return;
+    peer.calledMs = now;
+    this.#dial(sid, peer);
+    this.#forgetStranger(sid, peer);
   }
 
   get #strangerCount(): number {

@@ -156,19 +156,32 @@ test("garbage, a lying id and a frame that is too long cost that connection only
   await stopAll(voters.values());
 });
 
-test("who claims the id of a smaller server that is connected does not displace it", async () => {
-  const voters = await startVoters([1, 2]);
-  const [first, second] = [...voters.values()] as [Voter, Voter];
+test("who claims the id of a server that is connected does not displace it", async () => {
+  const voters = await startVoters([1, 2, 3]);
+  const [first, second, third] = [...voters.values()] as [Voter, Voter, Voter];
+  third.port.notify(2, { ...VOTE, leader: 3 });
   second.port.notify(1, { ...VOTE, leader: 2 });
+  await second.heard(3, 3);
   await first.heard(2, 2);
-  for (let i = 0; i < 5; i++) {
-    const liar = await dial(second.address);
-    liar.connection.write(encodeElectionHello(1, { host: HOST, port: 1 }));
-    await liar.untilGone();
+  const liars: End[] = [];
+  for (const id of [1, 3]) {
+    for (let i = 0; i < 5; i++) {
+      const liar = await dial(second.address);
+      liars.push(liar);
+      liar.connection.write(encodeElectionHello(id, { host: HOST, port: 1 }));
+      if (id === 1) await liar.untilGone(); // The real one is called instead.
+    }
   }
-  second.port.notify(1, VOTE);
-  await first.heard(2, 1);
+  const isGone = (end: End): boolean => end.isClosed || end.count("ended") > 0;
+  while (liars.slice(5).filter(isGone).length < 3) await new Promise(setImmediate);
+  second.port.notify(3, { ...VOTE, leader: 1 });
+  second.port.notify(1, { ...VOTE, leader: 3 });
+  await third.heard(2, 1);
+  await first.heard(2, 3);
+  third.port.notify(2, { ...VOTE, leader: 2 });
+  await second.heard(3, 2);
   await stopAll(voters.values());
+  for (const liar of liars) await liar.untilGone();
 });
 
 test("of strangers that cannot be called back nothing is kept", async () => {
