@@ -70,8 +70,8 @@ export interface TakenRecords {
  * Takes the records that stand whole in `window[0..size)`. `more`: the next one reaches beyond it;
  * `end`: there is none (PP 1.1: a length of 0, or no end mark).
  *
- * Apache's servers may log again what they have logged already (seen after joining under load); that
- * is left out, and a batch ends before it.
+ * Apache's servers may log again what they have logged already (seen after joining under load);
+ * that is left out, and a batch ends before it.
  *
  * @param previous the highest zxid before, and the first one in the file if there is one yet.
  * @throws {StorageError} `damaged` for a record that does not match its checksum, an impossible

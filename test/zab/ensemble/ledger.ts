@@ -7,6 +7,7 @@ export class Ledger {
   readonly #client: ZooKeeperClient;
   readonly #root: string;
   #next = 0;
+  #isClosed = false;
 
   private constructor(client: ZooKeeperClient, root: string) {
     this.#client = client;
@@ -20,10 +21,13 @@ export class Ledger {
     return new Ledger(client, root);
   }
 
-  /** Creates until `count` more are acknowledged; what fails on the way may or may not be there. */
+  /**
+   * Creates until `count` more are acknowledged, or it is closed; what fails on the way may or may
+   * not be there.
+   */
   async write(count: number): Promise<void> {
     const target = this.acknowledged.length + count;
-    while (this.acknowledged.length < target) {
+    while (this.acknowledged.length < target && !this.#isClosed) {
       const name = `n${this.#next++}`;
       try {
         await this.#client.create(`${this.#root}/${name}`, name);
@@ -45,6 +49,11 @@ export class Ledger {
   }
 
   close(): Promise<void> {
+    this.#isClosed = true;
     return this.#client.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 }
