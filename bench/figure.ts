@@ -87,7 +87,9 @@ function draw(points: readonly RatioPoint[]): string {
   }
   const size = `width="${WIDTH}" height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}"`;
   const ground = `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`;
-  const lines = [`<svg xmlns="http://www.w3.org/2000/svg" ${size}>`, ground, ...parts, "</svg>"];
+  const title = "<title>Requests a second against the share of reads</title>";
+  const open = `<svg xmlns="http://www.w3.org/2000/svg" ${size}>`;
+  const lines = [open, title, ground, ...parts, "</svg>"];
   return `${lines.join("\n")}\n`;
 }
 

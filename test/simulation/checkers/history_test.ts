@@ -140,14 +140,13 @@ const PLANTED: readonly (readonly [string, () => Story, RegExp])[] = [
   [
     "an event of nothing",
     () => {
-      // The one that saw the newest state: nothing has changed since.
-      const zxidOf = (index: number): number => {
-        const { outcome } = good.calls[index] as Call;
-        return outcome.kind === "data" ? outcome.zxid : 0;
-      };
-      const quiet = indexesOf(({ watch }) => watch !== undefined && !watch.notified);
-      const [index = 0] = quiet.sort((a, b) => zxidOf(b) - zxidOf(a));
-      return withCall(index, { watch: { notified: { at: 0, type: "dataChanged" } } });
+      const [index = 0] = indexesOf((call) => isRead(call) && call.watch !== undefined);
+      const { outcome } = good.calls[index] as Call;
+      if (outcome.kind !== "data") throw new Error("no reads");
+      // It saw the newest state: nothing has changed since.
+      const zxid = good.entries.at(-1)?.zxid ?? 0;
+      const watch = { notified: { at: 0, type: "dataChanged" } } as const;
+      return withCall(index, { outcome: { ...outcome, zxid }, watch });
     },
     /told of a change that never was/,
   ],
