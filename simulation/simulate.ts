@@ -45,6 +45,7 @@ export class SimulationError extends Error {
 const LIMIT_MS = 600_000;
 // Taken before anybody can put something else in its place.
 const realNow = performance.now.bind(performance);
+const nextTurn = globalThis.setImmediate;
 let isRunning = false;
 
 /**
@@ -90,7 +91,7 @@ async function runSeed(
   const limitMs = options.limitMs ?? LIMIT_MS;
   let outcome: { readonly error: unknown } | "done" | undefined;
   const failed = (error: unknown): void => {
-    outcome ??= { error };
+    if (outcome === undefined || outcome === "done") outcome = { error };
   };
   const giveBack = borrowGlobals(machine, world.random.fork("globals"), (name) => {
     globalsUsed.add(name);
@@ -110,6 +111,8 @@ async function runSeed(
       if (scheduler.nowMs > limitMs) failed(new Error(`not done after ${limitMs} virtual ms`));
       return outcome !== undefined;
     });
+    // Rejections that nobody handles are told of between turns; by Bun once no turn is waiting.
+    for (let turn = 0; turn < 2; turn++) await new Promise<void>((resolve) => nextTurn(resolve));
   } catch (error) {
     failed(error);
   } finally {
