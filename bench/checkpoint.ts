@@ -28,8 +28,10 @@ const PROBE = fileURLToPath(new URL("checkpoint_probe.mjs", import.meta.url));
 
 /** What `checkpoint_probe.mjs` writes; milliseconds. */
 interface Seen {
+  /** Of slices during which the event loop kept its core. */
   readonly sliceMsMax: number;
-  readonly bindMsMax: number;
+  /** By the clock, of all slices. */
+  readonly wholeMsMax: number;
   readonly gcMsMax: number;
   readonly slices: number;
   readonly nodes: number;
@@ -106,12 +108,12 @@ async function main(): Promise<void> {
     try {
       const [without, during] = (await measureRound(script, directory, znodes)) as [Phase, Phase];
       found.push([without, during]);
-      const { nodes, slices, firstMs, lastMs, sliceMsMax, bindMsMax } = during;
+      const { nodes, slices, firstMs, lastMs, sliceMsMax, wholeMsMax } = during;
       console.log(`without: ${format(without)}\nwith:    ${format(during)}`);
       console.log(
         `         ${nodes} znodes in ${slices} slices and ${Math.round(lastMs - firstMs)} ms; ` +
-          `longest slice ${sliceMsMax.toFixed(1)} ms, longest call of the binding ` +
-          `${bindMsMax.toFixed(1)} ms`,
+          `longest slice ${sliceMsMax.toFixed(1)} ms, ${wholeMsMax.toFixed(1)} ms where the kernel ` +
+          "took the core away meanwhile",
       );
     } finally {
       killAll();
@@ -119,9 +121,13 @@ async function main(): Promise<void> {
     }
   }
   const growth = median(found.map(([a, b]) => b!.delayMsMax - a!.delayMsMax));
-  const slice = median(found.map(([, b]) => Math.max(b!.sliceMsMax, b!.bindMsMax)));
+  const slice = median(found.map(([, b]) => b!.sliceMsMax));
+  const whole = median(found.map(([, b]) => b!.wholeMsMax));
   console.log(`median of ${rounds}: delay grows by ${growth.toFixed(1)} ms (20 are allowed)`);
-  console.log(`median of ${rounds}: longest slice ${slice.toFixed(1)} ms (5 are allowed)`);
+  console.log(
+    `median of ${rounds}: longest slice ${slice.toFixed(1)} ms (5 are allowed), by the clock ` +
+      `${whole.toFixed(1)} ms`,
+  );
 }
 
 await main();
