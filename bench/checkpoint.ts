@@ -112,8 +112,8 @@ async function main(): Promise<void> {
       console.log(`without: ${format(without)}\nwith:    ${format(during)}`);
       console.log(
         `         ${nodes} znodes in ${slices} slices and ${Math.round(lastMs - firstMs)} ms; ` +
-          `longest slice ${sliceMsMax.toFixed(1)} ms, ${wholeMsMax.toFixed(1)} ms where the kernel ` +
-          "took the core away meanwhile",
+          `longest slice ${sliceMsMax.toFixed(1)} ms, by the clock ` +
+          `${wholeMsMax.toFixed(1)} ms, also where the kernel took the core away`,
       );
     } finally {
       killAll();

@@ -62,8 +62,8 @@ export async function moveSession(members: Members, route: readonly number[]): P
 /**
  * Whoever held a session that has gone elsewhere can't write in its name any more: the write is
  * refused and the connection ended without an answer, by both kinds. Done again when the former
- * client lost its connection meanwhile, as when its server looks for a leader: it then comes back by
- * itself, and has the session again.
+ * client lost its connection meanwhile, as when its server looks for a leader: it then comes back
+ * by itself, and has the session again.
  */
 export async function stealSession(members: Members, from: number, to: number): Promise<void> {
   for (let attempt = 1; attempt < ATTEMPTS_MAX; attempt++) {
