@@ -19,6 +19,7 @@ import { type Zxid, zxidLow } from "../wire/zxid.ts";
 import type { ClientServer } from "./client_server.ts";
 import { Effects } from "./effects.ts";
 import { TreePreparer } from "./prepare.ts";
+import type { ServerSession } from "./sessions.ts";
 
 /** Digests noted for the `hash` word: one transaction in so many, and so many at most. */
 const DIGEST_MASK = 128 - 1;
@@ -105,9 +106,10 @@ export class ServerReplica implements Replica {
       this.#inTurn = true;
       this.turnMs = this.#server.clock.now();
     }
-    const { sessions } = this.#server;
+    const high = getInt(bytes, start);
+    const session = this.#server.sessions.getHalves(high, getInt(bytes, start + 4));
     // A client that takes no output may have reads waiting for that.
-    sessions.getHalves(getInt(bytes, start), getInt(bytes, start + 4))?.connection?.catchUp();
+    session?.connection?.catchUp();
     const effects = this.#effects;
     const { header } = this.#applier;
     effects.begin(header);
@@ -116,7 +118,7 @@ export class ServerReplica implements Replica {
     this.#server.statistics.commits.value += 1;
     if ((zxidLow(header.zxid) & DIGEST_MASK) === 0) this.#noteDigest(header.zxid);
     if (this.#server.auditors.length > 0) this.#audit(bytes, start, end);
-    this.#answer();
+    this.#answer(session);
   }
 
   configure(membership: string, version: Zxid): void {
@@ -191,10 +193,9 @@ export class ServerReplica implements Replica {
   }
 
   /** Tells the client whose request it was, and ends or begins sessions. */
-  #answer(): void {
-    const { sessionHigh, sessionLow, cxid, type } = this.#applier.header;
+  #answer(session: ServerSession | undefined): void {
+    const { cxid, type } = this.#applier.header;
     const effects = this.#effects;
-    const session = this.#server.sessions.getHalves(sessionHigh, sessionLow);
     if (effects.session !== undefined) return this.#sessionChanged(effects.session);
     if (session === undefined) return;
     if (session.orphanCount > 0) return this.#server.sessions.adopt(session);
