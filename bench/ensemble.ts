@@ -3,8 +3,9 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePorts } from "../tools/free_ports.ts";
 import type { Generator, Target } from "./generator.ts";
-import { freePorts, type Product, type RunningServer, startAt } from "./servers.ts";
+import { type Product, type RunningServer, startAt } from "./servers.ts";
 
 const SERVE_MS_MAX = 60_000;
 const ASK_MS_MAX = 2_000;

@@ -2,9 +2,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { freePort } from "../tools/free_ports.ts";
 import type { Generator, Target } from "./generator.ts";
 
 const APACHE_JAR = "/usr/share/java/zookeeper.jar";
@@ -104,7 +104,7 @@ export async function startProduct(
   directory: string,
   settings: readonly string[] = [],
 ): Promise<RunningServer> {
-  const [port = 0] = await freePorts(1);
+  const port = await freePort();
   return startAt(product, join(directory, product.name), { port, settings });
 }
 
@@ -170,13 +170,4 @@ async function startConstant(name: string, command: readonly string[]): Promise<
   const [line] = (await once(child.stdout, "data")) as [Buffer];
   const port = Number(/:(\d+)\s*$/.exec(line.toString())?.[1]);
   return new RunningServer(child, { name, port, isConstant: true });
-}
-
-/** Ports that were free a moment ago, all different. */
-export async function freePorts(count: number): Promise<number[]> {
-  const probes = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(probes.map((probe) => once(probe, "listening")));
-  const ports = probes.map((probe) => (probe.address() as AddressInfo).port);
-  await Promise.all(probes.map((probe) => once(probe.close(), "close")));
-  return ports;
 }

@@ -15,4 +15,22 @@ test.before.each((context) => {
   names.push(String((context as { readonly __test__?: string }).__test__));
 });
 process.on("exit", () => writeFileSync(namesFile, JSON.stringify(names)));
+// uvu keeps to itself what these throw.
+test.before = Object.assign(told(test.before), { each: test.before.each });
+test.after = Object.assign(told(test.after), { each: test.after.each });
 await import(pathToFileURL(resolve(testFile)).href);
+
+type Hook = Parameters<typeof test.before>[0];
+
+function told(register: (hook: Hook) => void): (hook: Hook) => void {
+  return (hook) => {
+    register(async (context) => {
+      try {
+        await hook(context);
+      } catch (error) {
+        console.error(error);
+        throw error;
+      }
+    });
+  };
+}

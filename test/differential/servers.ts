@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePorts } from "../../tools/free_ports.ts";
 import { Connection } from "./connection.ts";
 import { settingsOf, type Variant } from "./variants.ts";
 
@@ -52,7 +52,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => 
 /** @throws Error with the last lines of its log when the server does not start to serve. */
 export async function startServer(kind: ServerKind, variant: Variant): Promise<Server> {
   const home = mkdtempSync(join(FOLDER, `differential-${kind}-`));
-  const [port, tlsPort] = [await freePort(), await freePort()];
+  const [port = 0, tlsPort = 0] = await freePorts(2);
   const config = join(home, "zoo.cfg");
   const { properties, config: more } = settingsOf(variant, home, tlsPort);
   const settings = {
@@ -120,15 +120,6 @@ export async function askWord(port: number, word: string): Promise<string> {
   await connection.until(() => false, WORD_MS_MAX);
   connection.cut();
   return connection.text;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("no free port");
-  return address.port;
 }
 
 async function waitForPort(port: number, child: ChildProcess): Promise<void> {

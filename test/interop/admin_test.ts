@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { connect, type ZooKeeperClient } from "../../client/mod.ts";
-import { freePort, type ServerKind, startServer, type TestServer } from "./server.ts";
+import { freePort } from "../../tools/free_ports.ts";
+import { type ServerKind, startServer, type TestServer } from "./server.ts";
 
 /** A server with one client that has an ephemeral znode and a watch. */
 interface Scene {

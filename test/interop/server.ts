@@ -14,9 +14,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { freePort } from "../../tools/free_ports.ts";
 
 export type ServerKind = "apache" | "zookit";
 
@@ -231,17 +232,5 @@ export function fourLetters(port: number, word: string): Promise<string> {
     });
     socket.on("error", () => resolve(""));
     socket.on("close", () => resolve(answer));
-  });
-}
-
-/** A port that nobody uses just now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === "object" ? (address?.port ?? 0) : 0));
-    });
   });
 }

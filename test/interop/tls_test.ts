@@ -17,16 +17,11 @@ import {
   type ZkError,
   type ZooKeeperClient,
 } from "../../client/mod.ts";
+import { freePort } from "../../tools/free_ports.ts";
 import { Certificates } from "../transports/certificates.ts";
 import { CliSession } from "./cli_session.ts";
 import { keyStores, STORE_PASSWORD, trustStores } from "./java_stores.ts";
-import {
-  APACHE_CLASS_PATH,
-  fourLetters,
-  freePort,
-  startServer,
-  type TestServer,
-} from "./server.ts";
+import { APACHE_CLASS_PATH, fourLetters, startServer, type TestServer } from "./server.ts";
 
 const PYTHON = "/usr/bin/python3";
 const SCRIPT = fileURLToPath(new URL("kazoo_tls.py", import.meta.url));

@@ -1,26 +1,17 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { connect } from "../../../client/mod.ts";
+import { freePort } from "../../../tools/free_ports.ts";
 
 const COMMAND = join(import.meta.dirname, "../../../bin/zookit.js");
 const folder = mkdtempSync(join(tmpdir(), "zookit-command-"));
 
 test.after(() => rmSync(folder, { recursive: true, force: true }));
-
-/** A port that was free a moment ago; the two after it and their peers' nearly always are too. */
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const at = probe.address();
-  probe.close();
-  return at === null || typeof at === "string" ? 0 : Math.min(at.port, 60_000);
-}
 
 test("zookit ensemble 3 runs three servers, says who leads, and ends with a signal", async () => {
   const port = await freePort();

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { connect } from "../../../client/mod.ts";
+import { freePorts } from "../../../tools/free_ports.ts";
 import { fourLetters } from "../../interop/server.ts";
-import { freePorts } from "./members.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
 const DEPLOY = join(ROOT, "examples/deploy");

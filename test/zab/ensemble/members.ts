@@ -10,9 +10,10 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { connect as connectTcp, createServer } from "node:net";
+import { connect as connectTcp } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePorts } from "../../../tools/free_ports.ts";
 import { APACHE_CLASS_PATH } from "../../interop/server.ts";
 import { Wiretap } from "../wiretap.ts";
 
@@ -294,19 +295,4 @@ function apacheCommand(config: string): [string, string[]] {
   ];
   const path = ["-cp", APACHE_CLASS_PATH];
   return ["java", [...heap, ...properties, ...path, APACHE_MAIN, config]];
-}
-
-/** Ports that were free a moment ago, all different. */
-export async function freePorts(count: number): Promise<number[]> {
-  const probes = Array.from({ length: count }, () => createServer());
-  for (const probe of probes) {
-    probe.listen(0, "127.0.0.1");
-    await once(probe, "listening");
-  }
-  const ports = probes.map((probe) => {
-    const at = probe.address();
-    return at === null || typeof at === "string" ? 0 : at.port;
-  });
-  for (const probe of probes) probe.close();
-  return ports;
 }

@@ -1,7 +1,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { connect, type ZooKeeperClient } from "../../../client/mod.ts";
-import { freePorts, Members } from "./members.ts";
+import { freePorts } from "../../../tools/free_ports.ts";
+import { Members } from "./members.ts";
 
 /** What clients and operators get from three voters and an observer, and from one that is alone. */
 const [adminPorts, metricsPorts] = [await freePorts(4), await freePorts(4)];

@@ -6,6 +6,7 @@ import { ConsoleLogger, SystemClock } from "../../../plugins/system/mod.ts";
 import type { Notification, ServerId } from "../../../plugins/zab/messages.ts";
 import { ElectionPort } from "../../../plugins/zab/net/election_port.ts";
 import { encodeElectionHello } from "../../../plugins/zab/wire/election_hello.ts";
+import { freePort } from "../../../tools/free_ports.ts";
 import { TcpPeerNetwork } from "../../../transports/tcp/mod.ts";
 import { End } from "../../conformance/transport_pair.ts";
 import { fromHex } from "../wire/hex.ts";
@@ -54,12 +55,6 @@ class Voter {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const listener = await network.listen({ host: HOST, port: 0 }, () => undefined);
-  await listener.close();
-  return listener.port;
 }
 
 async function startVoters(ids: readonly ServerId[]): Promise<Map<ServerId, Voter>> {
