@@ -3,7 +3,7 @@
  * checkpoint and the event loop's delay. On SIGUSR2 it appends what it saw since the last time, as
  * a line of JSON, to the file that PROBE_FILE names. PROBE_DIST is the folder of the server's code.
  */
-import { appendFileSync, readFileSync } from "node:fs";
+import { appendFileSync, openSync, readSync } from "node:fs";
 import { monitorEventLoopDelay, PerformanceObserver } from "node:perf_hooks";
 import { pathToFileURL } from "node:url";
 
@@ -15,6 +15,8 @@ const { SqliteTree } = await code("storage/sqlite/sqlite_tree.js");
 
 const delay = monitorEventLoopDelay({ resolution: 1 });
 delay.enable();
+const STATUS = openSync("/proc/thread-self/status", "r");
+const status = Buffer.alloc(4096);
 let seen;
 reset();
 
@@ -36,9 +38,11 @@ function end({ ms, lost }) {
   if (tookMs > seen.sliceMsMax && timesTheCoreWasLost() === lost) seen.sliceMsMax = tookMs;
 }
 
+/** Into a buffer that is used again: new ones would be work for the collector, in the slices. */
 function timesTheCoreWasLost() {
-  const status = readFileSync("/proc/thread-self/status", "latin1");
-  return Number(/^nonvoluntary_ctxt_switches:\s+(\d+)/m.exec(status)[1]);
+  const length = readSync(STATUS, status, 0, status.length, 0);
+  const at = status.lastIndexOf("nonvoluntary_ctxt_switches:", length);
+  return Number.parseInt(status.latin1Slice(at + 27, length), 10);
 }
 
 // Cutting a slice and handing it over is one turn of the event loop, with promises in between.
