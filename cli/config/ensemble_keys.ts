@@ -59,10 +59,18 @@ export const ENSEMBLE: readonly ConfigKey[] = [
     (config, value) => (config.ensemble.commitLogCount = value),
     { help: "transactions kept in memory for servers that lag", fallback: "500" },
   ),
-  key("reconfigEnabled", FLAG, (config, value) => (config.ensemble.reconfigEnabled = value), {
-    help: "whether clients may change the members; needs a zoo.cfg, which is written then",
-    fallback: "false",
-  }),
+  key(
+    "reconfigEnabled",
+    FLAG,
+    ({ ensemble, options }, value) => {
+      ensemble.reconfigEnabled = value;
+      options.reconfigEnabled = value;
+    },
+    {
+      help: "whether clients may change the members; needs a zoo.cfg, which is written then",
+      fallback: "false",
+    },
+  ),
   key("dynamicConfigFile", TEXT, (config, value) => (config.ensemble.dynamicConfigFile = value), {
     help: "file with the `server.N`, `group.N` and `weight.N` lines, their version in its name",
     fallback: "they stand in the zoo.cfg",

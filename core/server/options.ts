@@ -42,6 +42,11 @@ export interface ServerOptions {
   readonly extendedTypesEnabled: boolean;
   /** Hard quotas refuse. Default false. */
   readonly enforceQuota: boolean;
+  /**
+   * What a server that stands alone, and so has no members to change, answers to a `reconfig`:
+   * `Unimplemented` as Apache's, or else `ReconfigDisabled`. Ensembles go by `zab`. Default false.
+   */
+  readonly reconfigEnabled: boolean;
   /** No permission is ever checked. Default false. */
   readonly skipAcl: boolean;
   /** Schemes of which a connection must have an identity; empty is no such rule. */
@@ -90,6 +95,7 @@ export const DEFAULT_OPTIONS: ServerOptions = {
   serverId: 1,
   extendedTypesEnabled: false,
   enforceQuota: false,
+  reconfigEnabled: false,
   skipAcl: false,
   enforceAuthSchemes: [],
   allowSaslFailedClients: false,

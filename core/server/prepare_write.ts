@@ -30,6 +30,7 @@ export interface PrepareRules {
   readonly localSessionsEnabled: boolean;
   /** Hard limits of quotas refuse. */
   readonly enforceQuota: boolean;
+  readonly reconfigEnabled: boolean;
   /** Memory of the tree at which creates are refused, bytes. */
   readonly treeBytesMax: number;
   /** Told when a create or growing data is refused for want of memory. */
@@ -102,7 +103,7 @@ export class WriteOperations {
         // Where consensus knows of members it decides itself, and calls `prepareReconfig`.
         for (let texts = 0; texts < 3; texts++) reader.string();
         reader.long();
-        return "ReconfigDisabled";
+        return this.#rules.reconfigEnabled ? "Unimplemented" : "ReconfigDisabled";
       default:
         throw new ZkError("MarshallingError");
     }

@@ -89,6 +89,7 @@ export class ServerReplica implements Replica {
       extendedTypesEnabled: options.extendedTypesEnabled,
       localSessionsEnabled: options.localSessionsEnabled,
       enforceQuota: options.enforceQuota,
+      reconfigEnabled: options.reconfigEnabled,
       treeBytesMax: options.treeBytesMax,
       createRefused: () => {
         this.#server.statistics.createsRefused.value += 1;

@@ -61,6 +61,11 @@ export const REACHABLE_BY_DEFAULTS: Readonly<Record<string, readonly number[]>> 
   "multi/-1": [-6],
 };
 
+/** What is answered where clients may change the members, by a server that has none. */
+export const REACHABLE_BY_RECONFIG: Readonly<Record<string, readonly number[]>> = {
+  reconfig: [-6],
+};
+
 /** What is answered where users log in by SASL. */
 export const REACHABLE_BY_LOGINS: Readonly<Record<string, readonly number[]>> = {
   sasl: [0, -115],

@@ -8,8 +8,9 @@ import {
   REACHABLE,
   REACHABLE_BY_DEFAULTS,
   REACHABLE_BY_LOGINS,
+  REACHABLE_BY_RECONFIG,
 } from "./cells.ts";
-import { directedPrograms, LOGINS, WITHOUT_TTL } from "./directed.ts";
+import { directedPrograms, LOGINS, MEMBERS, WITHOUT_TTL } from "./directed.ts";
 import { programsOfLogins } from "./generator.ts";
 import { reapingPrograms } from "./reaping.ts";
 import type { ServerKind } from "./servers.ts";
@@ -28,14 +29,16 @@ const FIRST_SEED = Number(process.env.DIFFERENTIAL_SEED ?? 1);
 /** Of all operations, those with the servers' defaults: no TTL nodes, no enforced quotas. */
 const SHARE_BY_DEFAULTS = 0.1;
 const SHARE_OF_LOGINS = 0.1;
+const SHARE_OF_RECONFIG = 0.05;
 /** These wait for the server's own looks at its nodes. */
 const SHARE_OF_REAPING = 0.05;
 
 const everything = new Campaign([FIRST, SECOND], "everything");
 const defaults = new Campaign([FIRST, SECOND], "defaults");
+const reconfig = new Campaign([FIRST, SECOND], "reconfig");
 const logins = new Campaign([FIRST, SECOND], "logins");
 const reaping = new Campaign([FIRST, SECOND], "reaping");
-const campaigns = [everything, defaults, logins, reaping];
+const campaigns = [everything, defaults, reconfig, logins, reaping];
 
 test.after(async () => {
   for (const campaign of campaigns) await campaign.end();
@@ -60,10 +63,19 @@ test("both answer alike, with TTL nodes and enforced quotas", async () => {
 
 test("both answer alike with the settings that servers have by default", async () => {
   await defaults.repeat(WITHOUT_TTL, HITS_MIN);
+  await defaults.repeat(MEMBERS, HITS_MIN);
   await defaults.explore(FIRST_SEED, OPS_MIN * SHARE_BY_DEFAULTS);
   await defaults.end();
   report(defaults);
   assert.is(defaults.failures.length, 0, "see the differences above");
+});
+
+test("both have no members to change, whether clients may or not", async () => {
+  await reconfig.repeat(MEMBERS, HITS_MIN);
+  await reconfig.explore(FIRST_SEED, OPS_MIN * SHARE_OF_RECONFIG);
+  await reconfig.end();
+  report(reconfig);
+  assert.is(reconfig.failures.length, 0, "see the differences above");
 });
 
 test("both know who logs in by SASL or certificate, and what is theirs", async () => {
@@ -84,6 +96,7 @@ test("both remove empty containers and nodes past their time, and no others", as
 test("every code that a request can be answered with was reached often enough on both", () => {
   assert.equal(missedCells(REACHABLE, everything.coverage), []);
   assert.equal(missedCells(REACHABLE_BY_DEFAULTS, defaults.coverage), []);
+  assert.equal(missedCells(REACHABLE_BY_RECONFIG, reconfig.coverage), []);
   assert.equal(missedCells(REACHABLE_BY_LOGINS, logins.coverage), []);
 });
 

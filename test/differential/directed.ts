@@ -1,4 +1,5 @@
 import type { CreateOp, Op, PathText, Program, Step } from "./program.ts";
+import { SUPER } from "./servers.ts";
 
 const CREATES = ["create", "create2", "createContainer", "createTTL"] as const;
 const KINDS = { create: 0, create2: 0, createContainer: 4, createTTL: 5 } as const;
@@ -16,6 +17,37 @@ export const WITHOUT_TTL: Program = program([
   [node("createTTL", "@/t"), { op: "multi", ops: [node("createTTL", "@/t")] }],
   [node("createTTL", "@/s", { flags: 6 }), node("createTTL", "@/u", { ttl: 0 })],
 ]);
+
+/** Who may see and change what tells of members, where there are none, and who is denied it. */
+export const MEMBERS: Program = {
+  identities: [null, SUPER, "alice:a"],
+  steps: [0, 1, 2].flatMap((session): Step[] => {
+    const [path, watch] = ["/zookeeper/config", true];
+    const looks: readonly Op[] = [
+      { op: "exists", path, watch },
+      { op: "getData", path, watch },
+      { op: "getACL", path },
+      { op: "getChildren2", path, watch },
+    ];
+    return [
+      { kind: "batch", session, ops: [{ op: "reconfig" }, ...looks, { op: "reconfig" }] },
+      {
+        kind: "batch",
+        session,
+        ops: [
+          { op: "setData", path, data: "server.1=a:1:2", version: -1 },
+          node("create", `${path}/k`),
+          { op: "multi", ops: [{ op: "setData", path, data: "", version: -1 }] },
+          { op: "delete", path, version: -1 },
+          { op: "delete", path: `${path}/k`, version: -1 },
+          { op: "setACL", path, acl: "open", version: -1 },
+          { op: "reconfig" },
+        ],
+      },
+      { kind: "batch", session, ops: [...looks, { op: "whoAmI" }] },
+    ];
+  }),
+};
 
 /** Who they are, by each way to say so; whom the server refuses is told, and gets nothing. */
 export const LOGINS: Program = {

@@ -4,7 +4,7 @@ import type { ConnectionOptions } from "node:tls";
 import { Certificates } from "../transports/certificates.ts";
 
 /** Settings that some answers hang on. */
-export type Variant = "everything" | "defaults" | "reaping" | "logins";
+export type Variant = "everything" | "defaults" | "reconfig" | "reaping" | "logins";
 
 /** What a variant adds to the settings of both servers. */
 export type Settings = {
@@ -38,6 +38,8 @@ export function settingsOf(variant: Variant, home: string, tlsPort: number): Set
       };
     case "defaults":
       return { properties: NEVER_REAPED, config: {} };
+    case "reconfig":
+      return { properties: NEVER_REAPED, config: { reconfigEnabled: "true" } };
     case "reaping":
       return { properties: [...SOON_REAPED, ...EXTENDED], config: {} };
     case "logins":
