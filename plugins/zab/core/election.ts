@@ -1,5 +1,4 @@
 import { NO_VOTE, type Notification, type ServerId } from "../messages.ts";
-import { Membership } from "./membership.ts";
 import type { Peer } from "./peer.ts";
 import { type Ballot, isBetter, isEqual, isSameReign, type Vote } from "./vote.ts";
 
@@ -180,20 +179,16 @@ export function notificationOf(peer: Peer): Notification {
 /**
  * Answers somebody who looks for a leader: servers that look themselves answer when the asker is in
  * an earlier round or has no vote, those that have settled always. Servers without a vote answer
- * only if they have settled and the asker knows older members, which may all have left; and nobody
- * who is settled is answered: two of them would go on for ever.
+ * only if they have settled: the asker may know older members, which may all have left, or newer
+ * ones that never came into force, and counts this server among them. Nobody who is settled is
+ * answered: two of them would go on for ever.
  */
 export function answer(peer: Peer, from: ServerId, theirs: Notification): void {
   if (theirs.state !== "looking") return;
-  if (!peer.isVoter(peer.sid) && (peer.state === "looking" || !isOutdated(peer, theirs))) return;
+  if (!peer.isVoter(peer.sid) && peer.state === "looking") return;
   const isVoter = peer.isVoter(from);
   const isDue = !isVoter || peer.state !== "looking" || theirs.round < peer.round;
   if (!isDue) return;
   const vote = notificationOf(peer);
   peer.emit({ kind: "notify", to: from, vote: isVoter ? vote : { ...vote, round: peer.round } });
-}
-
-function isOutdated({ membership, options }: Peer, theirs: Notification): boolean {
-  if (!options.reconfigEnabled || theirs.membership === undefined) return false;
-  return (Membership.read(theirs.membership)?.version ?? membership.version) < membership.version;
 }

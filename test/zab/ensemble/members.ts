@@ -14,8 +14,9 @@ import { connect as connectTcp } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePorts } from "../../../tools/free_ports.ts";
+import { runArguments } from "../../../tools/runtime.ts";
 import { APACHE_CLASS_PATH } from "../../interop/server.ts";
-import { Wiretap } from "../wiretap.ts";
+import { type PeerPorts, Wiretap } from "../wiretap.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
 const COMMAND = join(ROOT, "bin/zookit.js");
@@ -38,6 +39,12 @@ export interface Plan {
   readonly joins?: true;
   /** More lines of its zoo.cfg. */
   readonly settings?: readonly string[];
+  /** Java properties of a server of Apache's, as `-D` takes them. */
+  readonly properties?: readonly string[];
+  /** A file that runs a Zookit server, with the zoo.cfg as argument, instead of the command. */
+  readonly program?: string;
+  /** Where others look for it, who is somebody else: it can't be started. */
+  readonly impostor?: PeerPorts;
 }
 
 /** Where a member listens on loopback. */
@@ -83,9 +90,9 @@ export class Members {
     { isTapped = false }: { readonly isTapped?: boolean } = {},
   ): Promise<Members> {
     const free = await freePorts(plans.length * 3);
-    const ports = plans.map((_, i) => {
+    const ports = plans.map(({ impostor }, i) => {
       const [client = 0, quorum = 0, election = 0] = free.slice(i * 3, i * 3 + 3);
-      return { client, quorum, election };
+      return { client, quorum, election, ...impostor };
     });
     const byId = new Map(ports.map((one, i) => [i + 1, one]));
     return new Members(plans, ports, isTapped ? await Wiretap.open(byId) : undefined);
@@ -128,8 +135,9 @@ export class Members {
     // A reconfiguration has changed it for good.
     const isChanged = present.includes("dynamicConfigFile");
     if (!isChanged) writeFileSync(config, this.#configOf(id, dir));
-    const { kind } = this.#plans[id - 1] as Plan;
-    const [command, args] = kind === "zookit" ? zookitCommand(config) : apacheCommand(config);
+    const plan = this.#plans[id - 1] as Plan;
+    const isOurs = plan.kind === "zookit";
+    const [command, args] = isOurs ? zookitCommand(config, plan) : apacheCommand(config, plan);
     const child = spawn(command, args, { cwd: dir, stdio: ["ignore", "pipe", "pipe"] });
     const keep = (chunk: Buffer): void => {
       this.#logs.set(id, `${this.#logs.get(id) ?? ""}${chunk}`.slice(-20_000));
@@ -149,19 +157,36 @@ export class Members {
     this.#plans[id - 1] = { ...(this.#plans[id - 1] as Plan), settings };
   }
 
+  /** From its next {@link start} on a member has no properties or program of its own any more. */
+  makeUsual(id: number): void {
+    const { properties: _, program: __, ...usual } = this.#plans[id - 1] as Plan;
+    this.#plans[id - 1] = usual;
+  }
+
   /** Removes the files of a member that does not run. */
   wipe(id: number): void {
     rmSync(join(this.#folder, String(id)), { recursive: true });
   }
 
-  /** Whether the files of a member hold this text: whether it has logged the znode of that name. */
+  /**
+   * Whether the data of a member hold this text: whether it has logged the znode of that name.
+   * Files of its configuration do not count.
+   */
   hasOnDisk(id: number, text: string): boolean {
     const dir = join(this.#folder, String(id));
     const names = readdirSync(dir, { recursive: true }) as string[];
     return names.some((name) => {
       const path = join(dir, name);
-      return statSync(path).isFile() && readFileSync(path).includes(text);
+      if (name.startsWith("zoo.cfg") || !statSync(path).isFile()) return false;
+      return readFileSync(path).includes(text);
     });
+  }
+
+  /** The configuration of a member on its disk: `zoo.cfg` and what belongs to it, by name. */
+  configuration(id: number): Map<string, string> {
+    const dir = join(this.#folder, String(id));
+    const names = readdirSync(dir).filter((name) => name.startsWith("zoo.cfg"));
+    return new Map(names.map((name) => [name, readFileSync(join(dir, name), "utf8")]));
   }
 
   startAll(): void {
@@ -282,16 +307,18 @@ export class Members {
   }
 }
 
-function zookitCommand(config: string): [string, string[]] {
-  return [process.execPath, [COMMAND, "serve", config]];
+function zookitCommand(config: string, { program }: Plan): [string, string[]] {
+  const usual = [COMMAND, "serve"];
+  return [process.execPath, [...(program === undefined ? usual : runArguments(program)), config]];
 }
 
-function apacheCommand(config: string): [string, string[]] {
+function apacheCommand(config: string, { properties: own = [] }: Plan): [string, string[]] {
   const heap = ["-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
   const properties = [
     "-Dzookeeper.admin.enableServer=false",
     "-Dzookeeper.forceSync=no",
     "-Dzookeeper.preAllocSize=64",
+    ...own.map((property) => `-D${property}`),
   ];
   const path = ["-cp", APACHE_CLASS_PATH];
   return ["java", [...heap, ...properties, ...path, APACHE_MAIN, config]];

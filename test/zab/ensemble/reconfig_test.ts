@@ -1,9 +1,9 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { connect, type ReconfigSettings, type ZooKeeperClient } from "../../../client/mod.ts";
+import { connect } from "../../../client/mod.ts";
 import { Ledger } from "./ledger.ts";
 import { Members } from "./members.ts";
-import { founder, joiner, knownAs, lineOf, superuser } from "./reconfigured.ts";
+import { change, founder, joiner, knownAs, lineOf, superuser } from "./reconfigured.ts";
 
 const members = await Members.plan([
   ...[1, 2, 3].map(() => founder("zookit")),
@@ -58,32 +58,19 @@ test("an ensemble grows to five and shrinks under writes; its leader leaves", as
     "5 observes",
     async () => (await members.mode(5)) === "observer" || undefined,
   );
-  await change(client, { joining: [lineOf(members, 5)], leaving: [leader] });
+  await change(members, client, { joining: [lineOf(members, 5)], leaving: [leader] });
   const rest = members.ids.filter((id) => id !== leader);
   assert.is.not(await members.serving(rest), leader);
   await members.signal(leader, "SIGTERM");
   await using other = await superuser(members, ...rest);
   const gone = rest[0] as number;
-  await change(other, { leaving: [gone] });
+  await change(members, other, { leaving: [gone] });
   isOver.yes = true;
   await writing;
   await knownAs(members, rest, { voters: rest.slice(1) });
   await members.equal(rest);
   for (const id of rest) await ledger.check(members.address(id));
 });
-
-/** A new leader may take over before the client is answered; whoever asks again finds it done. */
-async function change(client: ZooKeeperClient, settings: ReconfigSettings): Promise<void> {
-  await members.until("members changed", () =>
-    client.reconfig(settings).then(
-      () => true,
-      (error: { kind?: string }) => {
-        assert.ok(["ConnectionLoss", "ReconfigInProgress"].includes(error.kind ?? ""), `${error}`);
-        return undefined;
-      },
-    ),
-  );
-}
 
 test("members that were changed are those of the next start", async () => {
   const ids = [4, 5];

@@ -1,5 +1,6 @@
 /** What tests of changing members share. */
-import { connect, type ZooKeeperClient } from "../../../client/mod.ts";
+import * as assert from "uvu/assert";
+import { connect, type ReconfigSettings, type ZooKeeperClient } from "../../../client/mod.ts";
 import type { Kind, Members, Plan } from "./members.ts";
 
 /** The superuser, who alone may change members, and how servers know him. */
@@ -9,14 +10,14 @@ const SETTINGS = [
   "DigestAuthenticationProvider.superDigest=super:lK75jTNcA+U9vtVEw5vB51mj/w4=",
 ];
 
-/** A member that allows its ensemble to be changed. */
-export function founder(kind: Kind): Plan {
-  return { kind, settings: SETTINGS };
+/** A member that allows its ensemble to be changed, with more lines of its zoo.cfg. */
+export function founder(kind: Kind, settings: readonly string[] = []): Plan {
+  return { kind, settings: [...SETTINGS, ...settings] };
 }
 
 /** One that is no member at first. */
-export function joiner(kind: Kind): Plan {
-  return { kind, settings: SETTINGS, joins: true };
+export function joiner(kind: Kind, settings: readonly string[] = []): Plan {
+  return { ...founder(kind, settings), joins: true };
 }
 
 /** The line of a member, as clients name it. */
@@ -51,4 +52,21 @@ export async function knownAs(
       return found === wanted ? true : undefined;
     });
   }
+}
+
+/** A new leader may take over before the client is answered; whoever asks again finds it done. */
+export async function change(
+  members: Members,
+  client: ZooKeeperClient,
+  settings: ReconfigSettings,
+): Promise<void> {
+  await members.until("members changed", () =>
+    client.reconfig(settings).then(
+      () => true,
+      (error: { kind?: string }) => {
+        assert.ok(["ConnectionLoss", "ReconfigInProgress"].includes(error.kind ?? ""), `${error}`);
+        return undefined;
+      },
+    ),
+  );
 }
