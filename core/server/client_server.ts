@@ -25,6 +25,7 @@ import { Handshake } from "./handshake.ts";
 import { makesEphemeral } from "./local_upgrade.ts";
 import type { ServerOptions } from "./options.ts";
 import { Output } from "./output.ts";
+import { OutstandingLimit } from "./outstanding_limit.ts";
 import { Permissions } from "./permissions.ts";
 import { RareWarning } from "./rare_warning.ts";
 import { Reads } from "./reads.ts";
@@ -82,7 +83,7 @@ export class ClientServer implements ServerContext {
   #firstBytes: readonly FirstBytes[] = [];
   #requestThrottle: RequestThrottle | undefined;
   readonly #reads: Reads;
-  readonly #throttled = new Set<ClientConnection>();
+  readonly #outstanding: OutstandingLimit;
   readonly #limits: ConnectionLimits;
   readonly #request: { -readonly [K in keyof WriteRequest]: WriteRequest[K] };
   readonly #delivery: Delivery;
@@ -101,6 +102,7 @@ export class ClientServer implements ServerContext {
     const warnings = new RequestWarnings({ clock, logger, metrics: parts.metrics }, options);
     this.statistics = new Statistics(parts.metrics, warnings);
     this.#limits = new ConnectionLimits(options, this.statistics, this.logger, this.clock);
+    this.#outstanding = new OutstandingLimit(this);
     const { connectionThrottle, requestThrottle } = options;
     this.connectionThrottle = new ConnectionThrottle(
       connectionThrottle,
@@ -162,6 +164,7 @@ export class ClientServer implements ServerContext {
   disconnectAll(): void {
     for (const connection of [...this.connections]) connection.destroy();
     this.sessions.clear();
+    this.#outstanding.clear();
     this.#requestThrottle?.clear();
     for (const auditor of this.auditors) auditor.abandoned();
   }
@@ -277,25 +280,21 @@ export class ClientServer implements ServerContext {
   }
 
   sync(connection: ClientConnection): void {
-    this.consensus.sync(connection.session?.id ?? NO_SESSION, () => connection.syncDone());
+    this.#outstanding.syncBegun();
+    this.consensus.sync(connection.session?.id ?? NO_SESSION, () => {
+      this.#outstanding.syncDone();
+      connection.syncDone();
+    });
   }
 
   throttle(connection: ClientConnection): boolean {
-    const { outstanding, outstandingBytes } = this.statistics;
-    const isCalm =
-      outstanding < this.options.globalOutstandingLimit && outstandingBytes < OUTSTANDING_BYTES_MAX;
-    if (isCalm || connection.queued === 0) return false;
-    this.#throttled.add(connection);
-    return true;
+    return this.#outstanding.holds(connection);
   }
 
   /** Lets connections that were held back by {@link throttle} go on; after a run of deliveries. */
   wakeThrottled(): void {
     this.#requestThrottle?.advance();
-    if (this.#throttled.size === 0) return;
-    const waiting = [...this.#throttled];
-    this.#throttled.clear();
-    for (const connection of waiting) connection.advance();
+    this.#outstanding.wake();
   }
 
   broke(connection: ClientConnection, error: unknown): void {
@@ -308,7 +307,7 @@ export class ClientServer implements ServerContext {
   disconnected(connection: ClientConnection): void {
     this.dataWatches.removeAll(connection);
     this.childWatches.removeAll(connection);
-    this.#throttled.delete(connection);
+    this.#outstanding.disconnected(connection);
     this.#requestThrottle?.disconnected(connection);
     if (!this.connections.delete(connection)) return;
     this.statistics.connectionsDropped.value += 1;
@@ -394,6 +393,4 @@ export class ClientServer implements ServerContext {
 const UNREAD_MS_MIN = 30_000;
 /** Time for a client to take its last bytes and go, ms. */
 const CLOSING_MS_MAX = 5000;
-/** Bytes of requests under way at which connections that have some are read no further. */
-const OUTSTANDING_BYTES_MAX = 128 * 1024 * 1024;
 const NOTHING = new Uint8Array(0);

@@ -151,11 +151,11 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
     if (this.#phase === "closed") return;
     this.#phase = "closed";
     this.pending = undefined;
-    this.#context.statistics.outstanding -= this.#queue.count;
-    this.#context.statistics.outstandingBytes -= this.#queue.weightBytes;
-    this.#queue.clear();
-    const { session } = this;
-    if (session !== undefined) this.#context.sessions.detach(session, this.writesUnderWay);
+    const { statistics, sessions } = this.#context;
+    statistics.outstanding -= this.#queue.count;
+    const sizeBytes = this.#queue.clear();
+    statistics.outstandingBytes -= sizeBytes;
+    if (this.session !== undefined) sessions.detach(this.session, this.writesUnderWay, sizeBytes);
     this.#context.disconnected(this);
   }
 
@@ -267,7 +267,7 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
     } catch (error) {
       this.#context.broke(this, error);
     }
-    return this.#isOpen();
+    return this.#mayRead();
   }
 
   // A method, since the compiler does not see that calls change the phase.

@@ -99,12 +99,15 @@ export class RequestQueue {
     if (this.#bytes.length > CAPACITY_BYTES_KEPT) this.#bytes = EMPTY;
   }
 
-  clear(): void {
+  /** Drops everything. @returns the {@link weightBytes} of it. */
+  clear(): number {
+    const { weightBytes } = this;
     this.#bytes = EMPTY;
     this.#head = 0;
     this.#tail = 0;
     this.#count = 0;
     this.#weight = 0;
+    return weightBytes;
   }
 
   #reserve(sizeBytes: number): number {

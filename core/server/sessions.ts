@@ -13,6 +13,8 @@ export class ServerSession {
    * those of the present connection, which must not take them for its own: xids may be equal.
    */
   orphanCount = 0;
+  /** Bytes of these requests, and of reads behind them. */
+  orphanBytes = 0;
 
   constructor(id: SessionId, timeoutMs: number, isLocal: boolean) {
     this.id = id;
@@ -24,6 +26,10 @@ export class ServerSession {
 /** The sessions served here, by id. */
 export class ServerSessions {
   readonly #byId = new SessionMap<ServerSession>();
+  /** Writes under way whose clients have left, of all sessions. */
+  orphanCount = 0;
+  /** Bytes of these requests. */
+  orphanBytes = 0;
 
   get size(): number {
     return this.#byId.size;
@@ -52,23 +58,28 @@ export class ServerSessions {
     if (former !== undefined) {
       former.connection?.destroy();
       session.orphanCount = former.orphanCount;
+      session.orphanBytes = former.orphanBytes;
     }
     session.connection = connection;
     this.#byId.set(id, session);
     return session;
   }
 
-  /** The connection of a session is gone, with writes under way. */
-  detach(session: ServerSession, writesUnderWay: number): void {
+  /**
+   * The connection of a session is gone, with writes under way.
+   *
+   * @param sizeBytes of these requests.
+   */
+  detach(session: ServerSession, writesUnderWay: number, sizeBytes: number): void {
     session.connection = undefined;
-    session.orphanCount += writesUnderWay;
     if (this.#byId.get(session.id) !== session) return;
+    if (writesUnderWay > 0) this.#count(session, writesUnderWay, sizeBytes);
     if (session.orphanCount === 0) this.#byId.delete(session.id);
   }
 
   /** One transaction of a former connection has come. */
   adopt(session: ServerSession): void {
-    session.orphanCount -= 1;
+    this.#count(session, -1, -session.orphanBytes / session.orphanCount);
     const idle = session.orphanCount === 0 && session.connection === undefined;
     if (idle && this.#byId.get(session.id) === session) this.#byId.delete(session.id);
   }
@@ -81,11 +92,23 @@ export class ServerSessions {
 
   /** The session is no more. */
   forget(id: SessionId): void {
+    const session = this.#byId.get(id);
+    if (session === undefined) return;
+    this.#count(session, -session.orphanCount, -session.orphanBytes);
     this.#byId.delete(id);
   }
 
   clear(): void {
     this.#byId.clear();
+    this.orphanCount = 0;
+    this.orphanBytes = 0;
+  }
+
+  #count(session: ServerSession, count: number, sizeBytes: number): void {
+    session.orphanCount += count;
+    session.orphanBytes += sizeBytes;
+    this.orphanCount += count;
+    this.orphanBytes += sizeBytes;
   }
 
   values(): IterableIterator<ServerSession> {

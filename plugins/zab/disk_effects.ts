@@ -6,12 +6,16 @@ import type { Storage } from "../../core/contracts/storage.ts";
 import { unreachable } from "../../core/errors/invariant.ts";
 import { Checkpoints, slicesOf } from "../../core/server/checkpoints.ts";
 import { FsyncTime } from "../../core/server/fsync_time.ts";
+import { RareWarning } from "../../core/server/rare_warning.ts";
 import type { Zxid } from "../../core/wire/zxid.ts";
 import type { Effect } from "./core/effect.ts";
 import type { Input, LinkId } from "./core/input.ts";
 import { DiskQueue } from "./disk_queue.ts";
 import type { QuorumLink } from "./net/quorum_link.ts";
 import { isReadableFrom, makeEmpty, rebuild } from "./stored_log.ts";
+
+/** Bytes to be appended from which the backlog is long, until half of them are on disk. */
+const BACKLOG_BYTES_MAX = 32 * 1024 * 1024;
 
 /** What the core asks of the disk, and of the tree when that takes time. */
 export type DiskEffect = Extract<
@@ -38,6 +42,8 @@ export interface DiskEffectParts {
   /** Time to append to the log above which a warning is due, ms; 0 is never. */
   readonly fsyncWarningMs: number;
   readonly input: (input: Input) => void;
+  /** More waits for the disk than should, or no longer. */
+  readonly backlog: (isLong: boolean) => void;
   readonly failed: (error: unknown) => void;
   readonly link: (id: LinkId) => QuorumLink | undefined;
 }
@@ -48,12 +54,18 @@ export class DiskEffects {
   readonly checkpoints: Checkpoints;
   readonly #parts: DiskEffectParts;
   readonly #queue: DiskQueue;
+  readonly #warning: RareWarning;
+  #isBacklogLong = false;
 
   constructor(parts: DiskEffectParts) {
     const { storage, clock, logger, metrics, snapCount, failed } = parts;
     this.#parts = parts;
+    this.#warning = new RareWarning(logger, clock);
     const fsyncTime = new FsyncTime({ clock, logger, metrics }, parts.fsyncWarningMs);
-    const durable = (zxid: Zxid): void => parts.input({ kind: "durable", zxid });
+    const durable = (zxid: Zxid): void => {
+      parts.input({ kind: "durable", zxid });
+      this.#lookAtBacklog();
+    };
     this.#queue = new DiskQueue({ storage, clock, fsyncTime }, { durable, failed });
     this.checkpoints = new Checkpoints(
       { storage, clock, logger, metrics, failed },
@@ -63,8 +75,17 @@ export class DiskEffects {
 
   /** Puts it into the queue; it begins after this call. */
   perform(effect: DiskEffect, replica: Replica): void {
-    if (effect.kind === "append") this.#queue.append(effect.batch);
-    else this.#queue.run(() => this.#run(effect, replica));
+    if (effect.kind !== "append") return this.#queue.run(() => this.#run(effect, replica));
+    this.#queue.append(effect.batch);
+    this.#lookAtBacklog();
+  }
+
+  #lookAtBacklog(): void {
+    const isLong = this.#queue.waitingBytes > BACKLOG_BYTES_MAX / (this.#isBacklogLong ? 2 : 1);
+    if (isLong === this.#isBacklogLong) return;
+    this.#isBacklogLong = isLong;
+    if (isLong) this.#warning.say("much waits for the disk, and others wait for it", {});
+    this.#parts.backlog(isLong);
   }
 
   /** Begins nothing more; resolves when what is under way is over. */

@@ -24,6 +24,8 @@ export class DiskQueue {
   readonly #user: DiskUser;
   readonly #fsyncTime: FsyncTime;
   #queue: (LogBatch | (() => Promise<void>))[] = [];
+  /** Bytes of batches that are not on disk yet. */
+  waitingBytes = 0;
   #working: Promise<void> | undefined;
   #isStopped = false;
 
@@ -39,6 +41,7 @@ export class DiskQueue {
 
   append(batch: LogBatch): void {
     this.#queue.push(batch);
+    this.waitingBytes += batch.bytes.length;
     this.#wake();
   }
 
@@ -94,6 +97,7 @@ export class DiskQueue {
     const began = this.#clock.now();
     await this.#storage.append(batch);
     this.#fsyncTime.observe(this.#clock.now() - began);
+    this.waitingBytes -= sizeBytes;
     if (!this.#isStopped) this.#user.durable(batch.lastZxid);
   }
 }

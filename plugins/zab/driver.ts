@@ -98,6 +98,7 @@ export class ZabConsensus implements Consensus {
     this.#disk = new DiskEffects({
       ...{ storage, clock, logger, metrics, snapCount, fsyncWarningMs },
       input: (input) => this.#input(input),
+      backlog: (isLong) => this.#backlog(isLong),
       failed: (error) => this.#fail(error),
       link: (id) => this.#quorum.link(id),
     });
@@ -362,6 +363,12 @@ export class ZabConsensus implements Consensus {
     }
     this.#logger.info("role", { ...status });
     replica.statusChanged(status);
+  }
+
+  /** A learner takes no more from its leader then; a leader commits no more than it has on disk. */
+  #backlog(isLong: boolean): void {
+    this.#quorum.holdLeader(isLong);
+    this.#input({ kind: "backlog", isLong });
   }
 
   #needReplica(): Replica {

@@ -40,6 +40,8 @@ export type Input =
   // Disk: exactly one for each effect that asks for it, but that `durable` may stand for several.
   /** Everything appended up to here survives a crash. */
   | { readonly kind: "durable"; readonly zxid: Zxid }
+  /** Not an answer: whether so much is to be appended that others should wait for this disk. */
+  | { readonly kind: "backlog"; readonly isLong: boolean }
   /** Outcome of `store-epoch`. */
   | { readonly kind: "epoch-stored"; readonly which: EpochName; readonly epoch: number }
   /** Outcome of `truncate`; not ok: nothing was removed, only a snapshot helps. */

@@ -1,6 +1,6 @@
 import type { SessionTracker, SessionTracking } from "../../../core/contracts/sessions.ts";
 import type { SessionId } from "../../../core/wire/session_id.ts";
-import { makeZxid } from "../../../core/wire/zxid.ts";
+import { makeZxid, type Zxid } from "../../../core/wire/zxid.ts";
 import type { QuorumPacket, ServerId } from "../messages.ts";
 import type { Input, LinkId } from "./input.ts";
 import { LeaderBroadcast } from "./leader_broadcast.ts";
@@ -30,12 +30,15 @@ export class Leader implements Role {
   readonly #doubters = new Set<ServerId>();
   /** When this leader goes although not all have left that shall follow another; ms. */
   #handOverEndsMs: number | undefined;
+  /** How far the own disk was, and when it was seen to be there or not to be needed, ms. */
+  #disk: { readonly zxid: Zxid; readonly atMs: number };
   #ended: string | undefined;
 
   constructor(peer: Peer, tracking: SessionTracking) {
     this.#peer = peer;
     this.#tracking = tracking;
     this.#sinceMs = peer.nowMs;
+    this.#disk = { zxid: peer.durable, atMs: peer.nowMs };
     this.#stageEndsMs = this.#stageEnd();
     this.#nextTickMs = peer.nowMs + peer.ticks(0.5);
     this.#discovery = new LeaderDiscovery(peer);
@@ -101,6 +104,7 @@ export class Leader implements Role {
       case "revalidate":
         return this.#revalidate(input.session, input.timeoutMs);
       case "durable":
+      case "backlog":
         this.#broadcast?.commit();
         return;
       case "flush":
@@ -237,10 +241,18 @@ export class Leader implements Role {
     if (!isEstablished && peer.nowMs - this.#sinceMs >= peer.ticks(1) && this.#isDoubted()) {
       return this.#end("a voter looks for another leader");
     }
+    if (this.#isDiskStuck()) return this.#end("its own disk does not answer");
     const { epoch } = this.#discovery;
     this.#learners.tick(this.#broadcast?.proposed ?? makeZxid(epoch, 0));
     if (this.#isWholeTick) this.#broadcast?.expire();
     this.#broadcast?.flush();
+  }
+
+  /** Nothing is committed while much waits for the own disk: others must be able to go on. */
+  #isDiskStuck(): boolean {
+    const { durable, hasBacklog, nowMs, options } = this.#peer;
+    if (!hasBacklog || durable > this.#disk.zxid) this.#disk = { zxid: durable, atMs: nowMs };
+    return nowMs - this.#disk.atMs >= this.#peer.ticks(options.syncLimit);
   }
 
   /** Who doubted and then came after all does not count. */

@@ -268,7 +268,10 @@ export class LeaderBroadcast {
     this.#peer.append(batch);
   }
 
-  /** Highest zxid that a quorum has on disk, of those proposed in this epoch. */
+  /**
+   * Highest zxid that a quorum has on disk, of those proposed in this epoch. With a long backlog no
+   * more than what is on the own disk: what others have would pile up here without a bound.
+   */
   #quorumHas(): Zxid {
     const peer = this.#peer;
     const acked = new Map<ServerId, Zxid>([[peer.sid, peer.durable]]);
@@ -279,7 +282,7 @@ export class LeaderBroadcast {
     for (const zxid of acked.values()) {
       if (zxid > best && peer.hasQuorum((sid) => (acked.get(sid) ?? 0) >= zxid)) best = zxid;
     }
-    return Math.min(best, peer.log.last);
+    return Math.min(best, peer.hasBacklog ? peer.durable : peer.log.last);
   }
 
   /** @param through a quorum has this on disk. */

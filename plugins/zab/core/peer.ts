@@ -39,6 +39,8 @@ export class Peer {
   status: ConsensusStatus;
   /** Everything up to here survives a crash. */
   durable: Zxid = 0;
+  /** More waits for the own disk than should: see `backlog` of {@link Input}. */
+  hasBacklog = false;
   /** The log could not be cut where a leader said; kept as it is until a snapshot replaces it. */
   needsSnapshot = false;
   /** Servers whose last notification said that they run this program. */
@@ -268,6 +270,9 @@ export class Peer {
     switch (input.kind) {
       case "durable":
         this.durable = Math.max(this.durable, input.zxid);
+        return;
+      case "backlog":
+        this.hasBacklog = input.isLong;
         return;
       case "epoch-stored":
         // The number in memory follows the one on disk (ZOOKEEPER-2307).

@@ -68,6 +68,9 @@ export class QuorumLink implements ByteSink {
   queuedBytes = 0;
   #out = new JuteWriter(4096);
   #incoming: IncomingSnapshot | undefined;
+  /** From SNAP until packets come again: what is read then, the snapshot decides. */
+  #isInSnapshot = false;
+  #isHeld = false;
   /** For the socket to take what it was given. */
   #isWaiting = false;
   /** For the next bytes of a stream. */
@@ -143,12 +146,21 @@ export class QuorumLink implements ByteSink {
     return incoming;
   }
 
+  /** Reads nothing more, or goes on; a snapshot under way is read to its end. */
+  hold(isHeld: boolean): void {
+    this.#isHeld = isHeld;
+    if (this.#isInSnapshot || this.#isClosed) return;
+    if (isHeld) this.#connection.pause();
+    else this.#connection.resume();
+  }
+
   /** Goes on with packets after a snapshot. */
   resume(): void {
     const rest = this.#incoming?.rest();
     this.#incoming = undefined;
+    this.#isInSnapshot = false;
     if (this.#isClosed) return;
-    this.#connection.resume();
+    if (!this.#isHeld) this.#connection.resume();
     this.#guard(() => {
       if (rest !== undefined) this.#stream.push(rest);
       this.#stream.resume();
@@ -198,6 +210,7 @@ export class QuorumLink implements ByteSink {
     this.hasSpoken = true;
     this.#stream.partBytesMax = this.#parts.partBytesMax;
     if (packet.kind === "snap") {
+      this.#isInSnapshot = true;
       this.#stream.stop();
       this.#connection.pause();
     }

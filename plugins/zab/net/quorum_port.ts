@@ -109,6 +109,11 @@ export class QuorumPort implements LinkUser {
     this.#unflushed.clear();
   }
 
+  /** Reads nothing more from leaders that this server has dialled, or goes on. */
+  holdLeader(isHeld: boolean): void {
+    for (const link of this.#links.values()) if (!link.isAccepted) link.hold(isHeld);
+  }
+
   /** Closes a link, once what was sent on it has left if the socket takes it. */
   close(id: LinkId): void {
     const link = this.#links.get(id);

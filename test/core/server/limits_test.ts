@@ -232,4 +232,44 @@ test("empty containers go, and TTL znodes once their time is over, within a look
   await server.stop();
 });
 
+test("what clients left behind counts at globalOutstandingLimit as well", async () => {
+  const { server, disk } = await startServer({ globalOutstandingLimit: 4 });
+  const { line, session } = await Line.open(server);
+  const { sessionId, password } = session;
+  disk.shut();
+  line.send(...[1, 2, 3, 4].map((xid) => frames.create(xid, `/a${xid}`)));
+  line.cut();
+  const again = new Line(server);
+  assert.ok(await again.connect({ sessionId, password }));
+  again.send(frames.create(5, "/b"), frames.exists(6, "/b"));
+  await settle();
+  assert.ok(again.isPaused);
+  disk.open();
+  for (let i = 0; i < 5; i++) await settle();
+  assert.not(again.isPaused);
+  assert.equal(again.takeShort(), ["5:0", "6:0"]);
+  // None of it counts any more.
+  disk.shut();
+  again.send(...[7, 8, 9].map((xid) => frames.create(xid, `/c${xid}`)));
+  assert.not(again.isPaused);
+  disk.open();
+  await server.stop();
+});
+
+test("what an ended session left behind counts no more", async () => {
+  const { server, disk } = await startServer({ globalOutstandingLimit: 4 });
+  const { line } = await Line.open(server);
+  const { line: other } = await Line.open(server);
+  disk.shut();
+  line.send(frames.create(1, "/a"), frames.close(2));
+  line.cut();
+  disk.open();
+  await settle();
+  disk.shut();
+  other.send(...[1, 2, 3].map((xid) => frames.create(xid, `/b${xid}`)));
+  assert.not(other.isPaused);
+  disk.open();
+  await server.stop();
+});
+
 test.run();

@@ -176,4 +176,28 @@ test("whoever says nothing is closed, and dial() to nobody gives no link", async
   assert.is(await leader.port.dial(leader.address, 1_000), undefined);
 });
 
+test("from a leader that is held nothing comes until it is let go on", async () => {
+  const leader = await new Listening().start();
+  const learner = await new Listening().start();
+  const link = (await learner.port.dial(leader.address, 5_000)) ?? 0;
+  learner.port.send(link, { kind: "sync" });
+  learner.port.flush();
+  await leader.until(() => leader.packets.length === 1);
+  const back = leader.packets[0]?.[0] ?? 0;
+  learner.port.holdLeader(true);
+  leader.port.send(back, { kind: "up-to-date" });
+  leader.port.flush();
+  // What goes the other way is not held, and neither are learners.
+  leader.port.holdLeader(true);
+  learner.port.send(link, { kind: "sync" });
+  learner.port.flush();
+  await leader.until(() => leader.packets.length === 2);
+  assert.equal(learner.packets, []);
+  learner.port.holdLeader(false);
+  await learner.until(() => learner.packets.length === 1);
+  assert.equal(learner.packets[0]?.[1], { kind: "up-to-date" });
+  learner.port.stop();
+  leader.port.stop();
+});
+
 test.run();
