@@ -108,8 +108,9 @@ export class Applier {
     if (parent === NO_NODE) return this.#listener.failed(ERROR_CODES.NoNode);
     const { aclStart, aclEnd } = this.#cursor;
     const aclId = tree.aclTable.internBytes(bytes, aclStart, aclEnd);
-    const existing = tree.find(bytes, start, end);
-    if (existing === NO_NODE) this.#createNew(parent, aclId, type);
+    const hash = tree.hash(bytes, start, end);
+    const existing = tree.findHashed(hash, bytes, start, end);
+    if (existing === NO_NODE) this.#createNew(parent, aclId, type, hash);
     else {
       tree.setAcl(existing, aclId, tree.aversion(existing));
       // Stored before its parent was, which may not know of it yet. Java does so for `create`
@@ -120,12 +121,12 @@ export class Applier {
     tree.aclTable.release(aclId);
   }
 
-  #createNew(parent: number, aclId: number, type: number): void {
+  #createNew(parent: number, aclId: number, type: number, hash: number): void {
     this.#raiseCversion(parent);
     this.#setStat(type);
     this.#takeData();
     this.#input.aclId = aclId;
-    const node = this.#tree.insert(parent, this.#input);
+    const node = this.#tree.insert(parent, this.#input, hash);
     this.quotas.created(node, this.#path);
     this.#listener.created(node, this.#path, type);
   }

@@ -1,6 +1,6 @@
 import type { SnapshotSlice } from "../contracts/storage.ts";
 import { ZkError } from "../errors/zk_error.ts";
-import { JuteReader } from "../wire/jute.ts";
+import { JuteReader, JuteWriter } from "../wire/jute.ts";
 import type { Zxid } from "../wire/zxid.ts";
 import { OPEN_ACL_ID } from "./acl_table.ts";
 import { encodeUtf8, parentEnd } from "./path.ts";
@@ -18,6 +18,9 @@ export class SnapshotLoader {
   readonly #tree: Tree;
   readonly #input = new NodeInput();
   readonly #reader = new JuteReader(NOTHING);
+  /** The parent that was looked up last, for its children come one after the other. */
+  readonly #parentPath = new JuteWriter(256);
+  #parent = NO_NODE;
   /** Ids of the snapshot to ids of the tree. */
   readonly #aclIds = new Map<number, number>([[OPEN_ACL_ID, OPEN_ACL_ID]]);
 
@@ -39,6 +42,7 @@ export class SnapshotLoader {
     }
     for (const { id, acls } of slice.acls) this.#aclIds.set(id, aclTable.intern(acls));
     for (const path of slice.deleted) this.#delete(path);
+    this.#parent = NO_NODE;
     this.#reader.reset(slice.nodes, 0, slice.nodes.length);
     for (let i = 0; i < slice.nodeCount; i++) this.#loadNode();
   }
@@ -62,11 +66,22 @@ export class SnapshotLoader {
     const tree = this.#tree;
     const input = this.#input;
     const { bytes, start, end } = this.#readNode();
-    const node = tree.find(bytes, start, end);
+    const hash = tree.hash(bytes, start, end);
+    const node = tree.findHashed(hash, bytes, start, end);
     if (node !== NO_NODE) return tree.replace(node, input);
-    const parent = tree.find(bytes, start, parentEnd(bytes, start, end));
+    const parent = this.#find(bytes, start, parentEnd(bytes, start, end));
     if (parent === NO_NODE) this.orphanCount += 1;
-    else tree.insert(parent, input);
+    else tree.insert(parent, input, hash);
+  }
+
+  /** Of a parent's path. */
+  #find(bytes: Uint8Array, start: number, end: number): number {
+    const known = this.#parentPath;
+    if (this.#parent !== NO_NODE && isSame(known, bytes, start, end)) return this.#parent;
+    known.clear();
+    known.rawPart(bytes, start, end);
+    this.#parent = this.#tree.find(bytes, start, end);
+    return this.#parent;
   }
 
   #readNode(): NodeInput["path"] {
@@ -85,6 +100,17 @@ export class SnapshotLoader {
     for (const field of PERSISTED) input.stat[field] = reader.int();
     return input.path;
   }
+}
+
+function isSame(
+  { bytes: known, length }: JuteWriter,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+) {
+  if (end - start !== length) return false;
+  for (let i = length - 1; i >= 0; i--) if (known[i] !== bytes[start + i]) return false;
+  return true;
 }
 
 const NOTHING = new Uint8Array(0);

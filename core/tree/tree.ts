@@ -63,12 +63,13 @@ export class Tree extends TreeView {
     for (const path of ["/zookeeper", "/zookeeper/quota", CONFIG_PATH]) {
       const bytes = new Uint8Array(path.length);
       encodeUtf8(path, bytes, 0);
-      if (this.find(bytes, 0, bytes.length) !== NONE) continue;
+      const hash = this.hash(bytes, 0, bytes.length);
+      if (this.findHashed(hash, bytes, 0, bytes.length) !== NONE) continue;
       input.path.set(bytes, 0, bytes.length);
       const isConfig = path === CONFIG_PATH;
       input.aclId = isConfig ? this.aclTable.intern(READ_ACL) : OPEN_ACL_ID;
       input.stat[STAT.aversion] = isConfig ? -1 : 0;
-      this.insert(this.find(bytes, 0, parentEnd(bytes, 0, bytes.length)), input);
+      this.insert(this.find(bytes, 0, parentEnd(bytes, 0, bytes.length)), input, hash);
       this.aclTable.release(input.aclId);
     }
   }
@@ -76,14 +77,16 @@ export class Tree extends TreeView {
   /**
    * Makes a node below `parent`, which is the node of its path's parent; there is no node of that
    * path yet. The parent's child count follows, its stat does not.
+   *
+   * @param hash of the path.
    */
-  insert(parent: number, input: NodeInput): number {
+  insert(parent: number, input: NodeInput, hash: number): number {
     const { bytes, start, end } = input.path;
     const isSystem = parent === this.#system || this.nodes.isSystem(parent);
     const node = this.nodes.allocate();
     this.nodes.setName(node, isSystem, bytes, parentEnd(bytes, start, end) + 1, end);
     this.nodes.link(parent, node);
-    this.index.add(this.index.hash(bytes, start, end), node);
+    this.index.add(hash, node);
     if (parent === ROOT && isSystemPath(bytes, start, end)) this.#system = node;
     this.counts.nodes += 1;
     this.counts.dataBytes += end - start;

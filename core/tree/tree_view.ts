@@ -89,13 +89,13 @@ export class TreeView {
    * @returns the node of the path in `bytes[start..end)`, or {@link NO_NODE}; "" is the root too.
    */
   find(bytes: Uint8Array, start: number, end: number): number {
-    if (this.isRoot(bytes, start, end)) return ROOT;
-    return this.index.find(this.index.hash(bytes, start, end), bytes, start, end);
+    return this.findHashed(this.hash(bytes, start, end), bytes, start, end);
   }
 
   /** As {@link find}, of a path whose {@link hash} is known. */
   findHashed(hash: number, bytes: Uint8Array, start: number, end: number): number {
-    return end === start ? ROOT : this.index.find(hash, bytes, start, end);
+    if (this.isRoot(bytes, start, end)) return ROOT;
+    return this.index.find(hash, bytes, start, end);
   }
 
   /** Of a path, for look-up tables beside the tree's own. */

@@ -9,9 +9,9 @@ const FIRST_ABOVE = `SELECT ${COLUMNS} FROM batch WHERE last_zxid > ?1 ORDER BY 
 // The first row always, and the next ones while their running sum fits.
 const SCAN = `SELECT ${COLUMNS} FROM batch WHERE last_zxid > ?1 AND last_zxid <= (
   SELECT max(last_zxid) FROM (
-    SELECT last_zxid, row_number() OVER ordered AS place,
-      sum(length(bytes)) OVER ordered AS total
-    FROM (SELECT last_zxid, bytes FROM batch WHERE last_zxid > ?1 ORDER BY last_zxid LIMIT 1000)
+    SELECT last_zxid, row_number() OVER ordered AS place, sum(size) OVER ordered AS total
+    FROM (SELECT last_zxid, length(bytes) AS size
+      FROM batch WHERE last_zxid > ?1 ORDER BY last_zxid LIMIT 1000)
     WINDOW ordered AS (ORDER BY last_zxid ROWS UNBOUNDED PRECEDING)
   ) WHERE place = 1 OR total <= ?2) ORDER BY last_zxid`;
 const SIZE = `SELECT ifnull(sum(length(bytes)), 0) AS size FROM batch

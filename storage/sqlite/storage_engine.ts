@@ -110,10 +110,11 @@ export class StorageEngine implements Storage {
     this.#readers.add(reader);
     try {
       let previous: Zxid | undefined;
-      for (;;) {
-        this.#requireUsable();
-        const rows = await this.#disk.log.scan(reader.at, READ_BYTES);
-        if (rows.length === 0) return;
+      let rows = await this.#scan(after);
+      for (let last = rows.at(-1); last !== undefined; last = rows.at(-1)) {
+        // The disk reads on while these are looked at; whoever stops here need not hear of it.
+        const reading = this.#scan(last.lastZxid);
+        reading.catch(() => {});
         for (const row of rows) {
           requireSound(findRowDamage(row, previous));
           previous = row.lastZxid;
@@ -121,10 +122,18 @@ export class StorageEngine implements Storage {
           if (part !== undefined) yield part;
           reader.at = row.lastZxid;
         }
+        rows = await reading;
+        // What was appended meanwhile belongs to it.
+        if (rows.length === 0) rows = await this.#scan(last.lastZxid);
       }
     } finally {
       this.#readers.delete(reader);
     }
+  }
+
+  async #scan(after: Zxid): Promise<LogRow[]> {
+    this.#requireUsable();
+    return await this.#disk.log.scan(after, READ_BYTES);
   }
 
   async sizeBetween(after: Zxid, through: Zxid): Promise<number> {

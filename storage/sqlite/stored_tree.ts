@@ -14,7 +14,8 @@ import { crcOfPart, partCrc, requireSound, treeStateCrc } from "./log_check.ts";
 import { NodeGroup } from "./node_group.ts";
 import { StoredAcls } from "./stored_acls.ts";
 
-const SLICE_NODES = 2_000;
+// Pages of some 100 kB come from memory that was used before; larger ones are mapped each time.
+const SLICE_NODES = 500;
 /** Deleted paths that make a change of the stored tree full. */
 const DELETED_FULL = 2_000;
 const SESSIONS_ID = 0;
