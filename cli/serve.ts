@@ -174,7 +174,7 @@ function explain(error: unknown): number {
   }
   if (error instanceof TransportError) {
     say(error.message);
-    if (error.kind === "address-in-use") say("stop what uses it, or choose another port: --port");
+    if (error.kind === "address-in-use") say("stop what uses it, or choose another: --port or zoo.cfg");
     return EXIT_CODES.address;
   }
   if (error instanceof StorageError) {
@@ -191,7 +191,7 @@ const STORAGE_ADVICE: Readonly<Record<StorageError["kind"], string>> = {
   incompatible: "another version wrote it: use that version, or choose another: --data-dir",
   damaged: "keep a copy of the data directory, then restore a backup or another member's data",
   full: "free space on the disk, then start again",
-  io: "check the disk and the rights on the data directory",
+  io: "check that the data directory is a folder, the rights on it, and the disk",
   closed: "start again; if it returns, report it with the lines above",
   "out-of-order": "report it with the lines above",
 };

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ZkError } from "../../core/errors/zk_error.ts";
-import { Membership } from "../../plugins/zab/mod.ts";
+import { Membership, parseMember } from "../../plugins/zab/mod.ts";
 import type { Environment } from "./container_env.ts";
 import { parseProperties, type Setting } from "./properties.ts";
 import type { ServerConfig } from "./server_config.ts";
@@ -11,6 +11,9 @@ const SERVER = /^server\.\d+$/;
 // host:quorumPort:electionPort[:role][;[address:]clientPort[;…]]
 const CLIENT_PART = /^[^;]*;(?:(.+):)?(\d+)(?:;|$)/;
 const SERVER_ID_MAX = 255;
+const SERVER_FORM =
+  "must be host:quorumPort:electionPort, two different ports; then :participant or :observer, " +
+  "and ;clientPort, where they are wanted";
 
 /**
  * The `server.N` lines of a configuration, and those of groups and weights. One alone describes a
@@ -48,6 +51,8 @@ export class ServerLines {
       this.#takeClientPort(config, names[0], isPortSet);
       return [];
     }
+    const wrong = this.#wrongServers(names);
+    if (wrong.length > 0) return wrong;
     const lines = [...this.#lines].map(([name, { value }]) => `${name}=${value}`);
     ensemble.membership = [...lines, ...versionOf(ensemble.dynamicConfigFile)].join("\n");
     try {
@@ -65,6 +70,26 @@ export class ServerLines {
     config.options.serverId = id;
     this.#takeClientPort(config, `server.${id}`, isPortSet);
     return [];
+  }
+
+  /** Lines that cannot be read, and servers that cannot both be where the lines say. */
+  #wrongServers(names: readonly string[]): string[] {
+    const wrong: string[] = [];
+    const owners = new Map<string, string>();
+    for (const name of names) {
+      const { source, value } = this.#lines.get(name) as Setting;
+      const member = parseMember(Number(name.slice("server.".length)), value);
+      if (member === undefined) wrong.push(`${source}: ${name}=${value} ${SERVER_FORM}`);
+      for (const { host, quorumPort, electionPort } of member?.addresses ?? []) {
+        for (const address of [`${host}:${quorumPort}`, `${host}:${electionPort}`]) {
+          const owner = owners.get(address);
+          owners.set(address, name);
+          if (owner === undefined || owner === name) continue;
+          wrong.push(`${source}: ${name} and ${owner} are both at ${address}`);
+        }
+      }
+    }
+    return wrong;
   }
 
   /** @returns what is wrong with it. */

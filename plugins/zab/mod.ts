@@ -29,7 +29,7 @@ import { LimitedLogger } from "./net/limited_logger.ts";
 
 export type { Effect } from "./core/effect.ts";
 export type { Input, LinkId, Stored } from "./core/input.ts";
-export { type Member, Membership } from "./core/membership.ts";
+export { type Member, Membership, parseMember } from "./core/membership.ts";
 export type { ZabOptions } from "./core/options.ts";
 export { ZabCore } from "./core/zab_core.ts";
 export { type DriverOptions, ZabConsensus, type ZabParts } from "./driver.ts";

@@ -147,7 +147,10 @@ test("several server lines are an ensemble, and myid says which of them this ser
   const { membership, initLimit, syncLimit } = config.ensemble;
   assert.is(membership, "server.1=a:2888:3888;2181\nserver.2=b:2888:3888;2199");
   assert.equal([config.options.serverId, config.port, initLimit, syncLimit], [2, 2199, 7, 3]);
-  assert.match(findingsOf(() => load(`${text}server.3=c\n`))[0] ?? "", /server\.3=c/);
+  const finding = (line: string): string => findingsOf(() => load(`${text}${line}\n`))[0] ?? "";
+  assert.match(finding("server.3=c"), /zoo\.cfg:4: server\.3=c must be host:quorumPort/);
+  assert.match(finding("server.3=c:2888:2888"), /zoo\.cfg:4: .* two different ports/);
+  assert.match(finding("server.3=b:2888:3889"), /server\.3 and server\.2 are both at b:2888/);
   rmSync(dataDir, { recursive: true });
 });
 
