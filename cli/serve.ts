@@ -174,7 +174,7 @@ function explain(error: unknown): number {
   }
   if (error instanceof TransportError) {
     say(error.message);
-    if (error.kind === "address-in-use") say("stop what uses it, or choose another: --port or zoo.cfg");
+    if (error.kind === "address-in-use") say("stop what uses it, or choose another one: --port");
     return EXIT_CODES.address;
   }
   if (error instanceof StorageError) {
