@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
@@ -33,9 +33,9 @@ export function addEnsembleCommand(program: Command, done: (exitCode: number) =>
 }
 
 const HELP = `
-Each server is a process of its own, with its zoo.cfg and messages in its folder; a line on standard
-output says what it does whenever that changes. One that ends is started again after 2 s: kill one
-and see. Server N has client port 2180+N, and 2887+N and 3887+N for the others.`;
+Each server is a process of its own, with its zoo.cfg and its messages.log in its folder; a line on
+standard output says what it does whenever that changes. One that ends is started again after 2 s:
+kill one and see. Server N has client port 2180+N, and 2887+N and 3887+N for the others.`;
 
 function numberTo(max: number): (text: string) => number {
   return (text) => {
@@ -95,6 +95,7 @@ class LocalEnsemble {
     let last = "";
     child.stderr.on("data", (chunk) => {
       last = `${last}${chunk}`.slice(-2_000);
+      appendFileSync(join(folder, "messages.log"), chunk);
     });
     child.once("exit", (code, signal) => {
       if (this.#isStopping) return;
@@ -130,7 +131,8 @@ class LocalEnsemble {
       const child = this.#children.get(id);
       if (this.#isStopping || child === undefined || child.exitCode !== null) continue;
       if (child.signalCode !== null) continue;
-      this.#say(id, mode ?? "looking for a leader", `process ${child.pid}`);
+      const state = mode ?? (answer === "" ? "does not answer" : "looking for a leader");
+      this.#say(id, state, `process ${child.pid}`);
     }
   }
 

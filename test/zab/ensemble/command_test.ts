@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
@@ -31,6 +31,8 @@ test("zookit ensemble 3 runs three servers, says who leads, and ends with a sign
   child.kill("SIGTERM");
   const [code] = await once(child, "exit");
   assert.is(code, 0, output);
+  const messages = readFileSync(join(folder, "data/1/messages.log"), "utf8");
+  assert.match(messages, /"msg":"role"/);
 });
 
 test.run();
