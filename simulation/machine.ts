@@ -1,7 +1,7 @@
 import type { Cancel, Clock } from "../core/contracts/clock.ts";
 import type { Entropy } from "../core/contracts/entropy.ts";
 import type { Random } from "./random.ts";
-import type { Scheduler } from "./scheduler.ts";
+import type { Due, Runner, Scheduler } from "./scheduler.ts";
 
 /** What a process does that others, or its next life, could notice. */
 export type EffectKind = "peer-send" | "client-send" | "log" | "epoch" | "cut" | "tree" | "swap";
@@ -16,7 +16,7 @@ const WALL_START_MS = 1_735_689_600_000;
  * A computer that runs one process: its clocks, its chance, and whether it lives. All that its code
  * is ever called by comes through {@link later}, so that a dead process never acts again.
  */
-export class Machine {
+export class Machine implements Runner {
   readonly name: string;
   readonly scheduler: Scheduler;
   readonly clock: Clock;
@@ -26,7 +26,7 @@ export class Machine {
   #isAlive = true;
   #isPaused = false;
   #life = 1;
-  #backlog: (() => void)[] = [];
+  #backlog: Due[] = [];
   #diedAt: EffectKind | undefined;
   #crash: { kind: EffectKind; left: number; ending: Ending } | undefined;
   #clockRate = 1;
@@ -121,24 +121,27 @@ export class Machine {
     this.scheduler.note(`${this.name} resumed`);
     const backlog = this.#backlog;
     this.#backlog = [];
-    for (const task of backlog) this.later(0, task);
+    // What is cancelled until then is not done.
+    for (const due of backlog) this.soon(() => due.task?.());
   }
 
   /** Runs `task` in this life of the process, `delayMs` of virtual time from now. */
   later(delayMs: number, task: () => void): Cancel {
     if (!this.#isAlive) return () => {};
-    const life = this.#life;
-    let isCancelled = false;
-    const run = (): void => {
-      if (isCancelled || !this.#isAlive || life !== this.#life) return;
-      if (this.#isPaused) this.#backlog.push(run);
-      else task();
-    };
-    const cancel = this.scheduler.after(delayMs, run);
-    return () => {
-      isCancelled = true;
-      cancel();
-    };
+    const due = this.scheduler.put(delayMs, task, this, this.#life);
+    return () => due.cancel();
+  }
+
+  /** As {@link later}, at once and for good. */
+  soon(task: () => void): void {
+    if (this.#isAlive) this.scheduler.put(0, task, this, this.#life);
+  }
+
+  /** Runs what is due if the process still lives; a paused one does so when it goes on. */
+  run(due: Due): void {
+    if (!this.#isAlive || due.life !== this.#life) return;
+    if (this.#isPaused) this.#backlog.push(due);
+    else due.task?.();
   }
 
   /** Monotonic ms of this machine, which may run faster or slower than virtual time. */
@@ -202,6 +205,6 @@ class MachineClock implements Clock {
   }
 
   defer(task: () => void): void {
-    this.#machine.later(0, task);
+    this.#machine.soon(task);
   }
 }

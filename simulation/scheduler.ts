@@ -7,11 +7,40 @@ const nextTurn = globalThis.setImmediate;
 /** Turns asked for together. */
 const TURNS_AT_ONCE = 32;
 
-interface Due {
+/** Has a say in whether, and when, what is due takes place. */
+export interface Runner {
+  run(due: Due): void;
+}
+
+/** Something that is to take place at a time. */
+export class Due {
   readonly atMs: number;
   /** Among things due at the same time, what was asked for first is first. */
   readonly order: number;
+  /** Undefined once cancelled. */
   task: (() => void) | undefined;
+  /** Whoever runs it; by default it is just done. */
+  readonly runner: Runner | undefined;
+  /** The runner's life in which it was asked for. */
+  readonly life: number;
+
+  constructor(
+    atMs: number,
+    order: number,
+    task: () => void,
+    runner: Runner | undefined,
+    life: number,
+  ) {
+    this.atMs = atMs;
+    this.order = order;
+    this.task = task;
+    this.runner = runner;
+    this.life = life;
+  }
+
+  cancel(): void {
+    this.task = undefined;
+  }
 }
 
 /**
@@ -38,12 +67,16 @@ export class Scheduler {
 
   /** Runs `task` once, `delayMs` (0 or more) from now. */
   after(delayMs: number, task: () => void): Cancel {
-    const due: Due = { atMs: this.#nowMs + Math.max(0, delayMs), order: this.#order, task };
+    const due = this.put(delayMs, task);
+    return () => due.cancel();
+  }
+
+  /** As {@link after}, for those who ask often. @param runner decides when the time has come. */
+  put(delayMs: number, task: () => void, runner?: Runner, life = 0): Due {
+    const due = new Due(this.#nowMs + Math.max(0, delayMs), this.#order, task, runner, life);
     this.#order += 1;
     this.#push(due);
-    return () => {
-      due.task = undefined;
-    };
+    return due;
   }
 
   /** A line of the trace. */
@@ -89,7 +122,8 @@ export class Scheduler {
     while (due.task === undefined) due = this.#pop();
     this.#nowMs = due.atMs;
     this.#turns += 1;
-    due.task();
+    if (due.runner === undefined) due.task();
+    else due.runner.run(due);
   }
 
   #push(due: Due): void {

@@ -1,7 +1,7 @@
-import type { Cancel } from "../core/contracts/clock.ts";
 import type { ByteSink, Connection, Peer } from "../core/contracts/transport.ts";
 import type { EffectKind, Ending, Machine } from "./machine.ts";
 import type { Route } from "./route.ts";
+import type { Due } from "./scheduler.ts";
 
 /** Bytes that the system takes from a process before `bufferedBytes` counts them. */
 const SYSTEM_BUFFER_BYTES = 64 * 1024;
@@ -24,7 +24,7 @@ class Pipe {
   readonly #machine: Machine;
   readonly #deliver: (packet: Packet) => void;
   #queue: { readonly packet: Packet; readonly readyMs: number }[] = [];
-  #cancel: Cancel | undefined;
+  #due: Due | undefined;
 
   constructor(route: Route, machine: Machine, deliver: (packet: Packet) => void) {
     this.#route = route;
@@ -35,8 +35,9 @@ class Pipe {
   /** Takes a copy of the bytes, as one packet or two. */
   write(bytes: Uint8Array): void {
     const cutAt = this.#route.cutAt(bytes.length);
-    if (cutAt > 0) this.push({ kind: "data", bytes: bytes.slice(0, cutAt) });
-    this.push({ kind: "data", bytes: bytes.slice(cutAt) });
+    const copy = copyOf(bytes);
+    if (cutAt > 0) this.push({ kind: "data", bytes: copy.subarray(0, cutAt) });
+    this.push({ kind: "data", bytes: cutAt > 0 ? copy.subarray(cutAt) : copy });
   }
 
   push(packet: Packet): void {
@@ -48,7 +49,7 @@ class Pipe {
   /** Forgets what is still on its way, except what left already when nothing is sent again. */
   clear(): void {
     this.#queue = [];
-    this.#cancel?.();
+    this.#due?.cancel();
   }
 
   /** Drops data beyond what the system had taken. */
@@ -61,13 +62,14 @@ class Pipe {
   }
 
   #arm(): void {
-    const [first] = this.#queue;
+    const first = this.#queue[0];
     if (first === undefined) return;
     const { scheduler } = this.#machine;
-    this.#cancel = scheduler.after(first.readyMs - scheduler.nowMs, () => this.#arrive());
+    this.#due = scheduler.put(first.readyMs - scheduler.nowMs, this.#arrive);
   }
 
-  #arrive(): void {
+  /** One for all packets: there are many. */
+  readonly #arrive = (): void => {
     if (this.#route.isBlocked) {
       this.#route.waiting.add(() => this.#reopened());
       return;
@@ -76,13 +78,31 @@ class Pipe {
     if (first === undefined) return;
     this.#deliver(first.packet);
     this.#arm();
-  }
+  };
 
   #reopened(): void {
     const { scheduler } = this.#machine;
     const delayMs = this.#route.delayMs();
-    this.#cancel = scheduler.after(delayMs, () => this.#arrive());
+    this.#due = scheduler.put(delayMs, this.#arrive);
   }
+}
+
+/** Small packets share memory, which is never written again: making an array for each is slow. */
+const SHARED_BYTES = 64 * 1024;
+let shared = new Uint8Array(SHARED_BYTES);
+let sharedEnd = 0;
+
+function copyOf(bytes: Uint8Array): Uint8Array {
+  const { length } = bytes;
+  if (length > SHARED_BYTES >> 4) return bytes.slice();
+  if (sharedEnd + length > SHARED_BYTES) {
+    shared = new Uint8Array(SHARED_BYTES);
+    sharedEnd = 0;
+  }
+  const copy = shared.subarray(sharedEnd, sharedEnd + length);
+  copy.set(bytes);
+  sharedEnd += length;
+  return copy;
 }
 
 /** One end of a simulated TCP connection. */

@@ -33,7 +33,15 @@ export class Trace {
   }
 
   bytes(value: Uint8Array): void {
-    for (let i = 0; i < value.length; i++) this.#mix(value[i] as number);
+    let high = this.#high;
+    let low = this.#low;
+    for (let i = 0; i < value.length; i++) {
+      const word = value[i] as number;
+      high = Math.imul(high ^ word, 0x0100_0193);
+      low = Math.imul((low << 5) | (low >>> 27), 5) ^ (word + 0x9e37_79b9);
+    }
+    this.#high = high;
+    this.#low = low;
   }
 
   /** Counts, and is kept as text. */
