@@ -23,8 +23,6 @@ export interface Attack {
   readonly target: Target;
   /** What is sent at first on every connection: logins. */
   readonly login: readonly Uint8Array[];
-  /** Sends every frame whole: as much work for the server as an attack, and all of it honest. */
-  readonly isHonest?: boolean;
 }
 
 /** Counts of outcomes by kind of request. */
@@ -55,8 +53,7 @@ export class Attacker {
 
   async #connected(): Promise<RawClient> {
     if (this.#client === undefined || this.#client.isClosed) {
-      const { isHonest = false } = this.#attack;
-      if (!isHonest && this.#random.below(40) === 0) await this.#spoiledHandshake();
+      if (this.#random.below(40) === 0) await this.#spoiledHandshake();
       this.#client?.destroy();
       this.#client = await RawClient.open(this.#attack.target);
       for (const frame of this.#attack.login) {
@@ -86,7 +83,7 @@ export class Attacker {
       const kind = this.#kind();
       const xid = ++this.#xid;
       const whole = validFrame(kind, xid, this.#random);
-      const { bytes, harm } = this.#spoil(whole);
+      const { bytes, harm } = mutate(whole, this.#random);
       swallows ||= harm === "length";
       if (harm === "body" || harm === "none") this.pastHeader += 1;
       waiting.set(xid, kind);
@@ -100,11 +97,6 @@ export class Attacker {
     const [culprit] = waiting.values();
     if (culprit !== undefined) this.#count(culprit.name, client.isClosed ? "closed" : "other xid");
     this.sent += BATCH - Math.max(0, waiting.size - 1);
-  }
-
-  #spoil(frame: Uint8Array): ReturnType<typeof mutate> {
-    if (this.#attack.isHonest === true) return { bytes: frame, harm: "none" };
-    return mutate(frame, this.#random);
   }
 
   /** Requests that end the connection come less often, or little else would be tried. */

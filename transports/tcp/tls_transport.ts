@@ -3,13 +3,13 @@ import {
   createServer as createTlsServer,
   type TlsOptions as NodeTlsOptions,
   type TLSSocket,
-  type Server as TlsServer,
 } from "node:tls";
 import type { Logger } from "../../core/contracts/logger.ts";
 import type { Counter, Metrics } from "../../core/contracts/metrics.ts";
 import type { Accept, Transport } from "../../core/contracts/transport.ts";
 import { subjectOf } from "./distinguished_name.ts";
 import { HandshakeFailures } from "./handshake_failures.ts";
+import { HandshakeTurns } from "./handshake_turns.ts";
 import { LiveCredentials } from "./live_credentials.ts";
 import { closeServer, handOver, listenOn, NodeTcpConnection, serverAddress } from "./node_tcp.ts";
 import { plainAddress } from "./tcp_options.ts";
@@ -76,10 +76,10 @@ export class TlsTransport implements Transport {
       this.#refused(socket, String(authorizationError || codeOf(error)));
       socket.destroy();
     });
+    const turns = new HandshakeTurns((socket) => void handshakes.emit("connection", socket));
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       this.#wait(socket);
-      if (this.#options.acceptsPlain !== true) handshakes.emit("connection", socket);
-      else this.#sniff(socket, handshakes, accept);
+      this.#sniff(socket, turns, accept);
     });
     this.#server = server;
     await listenOn(server, this.#options);
@@ -145,8 +145,11 @@ export class TlsTransport implements Transport {
     this.#pending.delete(key);
   }
 
-  /** Tells TLS from plain by the first byte, which either of them then reads. */
-  #sniff(socket: Socket, handshakes: TlsServer, accept: Accept): void {
+  /**
+   * Waits for the first byte, which costs nothing yet and tells TLS from plain; either of them then
+   * reads it again.
+   */
+  #sniff(socket: Socket, turns: HandshakeTurns, accept: Accept): void {
     const look = (): void => {
       const chunk = socket.read() as Uint8Array | null;
       if (chunk === null) {
@@ -155,7 +158,8 @@ export class TlsTransport implements Transport {
       }
       socket.off("readable", look);
       socket.unshift(chunk);
-      if (chunk[0] === HANDSHAKE_RECORD) return void handshakes.emit("connection", socket);
+      const isPlain = this.#options.acceptsPlain === true && chunk[0] !== HANDSHAKE_RECORD;
+      if (!isPlain) return turns.add(socket);
       this.#settle(keyOf(socket));
       handOver(new NodeTcpConnection(socket), accept);
     };
