@@ -23,6 +23,8 @@ interface Position {
  */
 export class Ledger {
   readonly entries: LedgerEntry[] = [];
+  /** Told each transaction when it is first seen to be committed. */
+  readonly committed: Set<(entry: LedgerEntry) => void> = new Set();
   readonly #byZxid = new Map<Zxid, LedgerEntry>();
   /** All that was ever delivered, committed or not; a snapshot may contain it. */
   readonly #heard = new Map<Zxid, LedgerEntry>();
@@ -146,6 +148,7 @@ export class Ledger {
       this.entries.push(entry);
       this.#byZxid.set(entry.zxid, entry);
       this.#next.set(entry.previous, entry);
+      for (const listener of this.committed) listener(entry);
     } else if (known.zxid !== entry.zxid) {
       const other = formatZxid(known.zxid);
       this.#violated(`server ${server} delivered ${zxid} after ${before}, others ${other}`);

@@ -4,7 +4,15 @@ import type { Random } from "./random.ts";
 import type { Due, Runner, Scheduler } from "./scheduler.ts";
 
 /** What a process does that others, or its next life, could notice. */
-export type EffectKind = "peer-send" | "client-send" | "log" | "epoch" | "cut" | "tree" | "swap";
+export type EffectKind =
+  | "peer-send"
+  | "client-send"
+  | "log"
+  | "epoch"
+  | "cut"
+  | "tree"
+  | "swap"
+  | "members";
 
 /** How a process ends: killed, its system closes the connections; without power, nobody is told. */
 export type Ending = "killed" | "power-lost";

@@ -42,7 +42,14 @@ export class Medium {
   rows: LogRow[] = [];
   logState: LogState | undefined;
   areas: Record<Area, StoredArea> = { live: new StoredArea(), staged: new StoredArea() };
+  /** The members in its configuration, where they have changed since the first start. */
+  membership: string | undefined;
   isLocked = false;
+
+  /** The end of what is here, be it in the log or in the tree. */
+  get lastZxid(): Zxid {
+    return Math.max(this.rows.at(-1)?.lastZxid ?? 0, this.areas.live.state?.zxid ?? 0);
+  }
 
   appendRow(row: LogRow): void {
     this.rows.push(row);

@@ -47,6 +47,10 @@ class ObservedReplica implements Replica {
     return this.#replica.snapshotBytes;
   }
 
+  get shownMembers(): string {
+    return this.#replica.shownMembers;
+  }
+
   get sessions(): Replica["sessions"] {
     return this.#replica.sessions;
   }

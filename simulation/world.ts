@@ -19,8 +19,10 @@ import { SimulatedServer } from "./server.ts";
 export interface WorldOptions {
   /** Servers of the ensemble, 1 or more. Default 3. */
   readonly servers?: number;
-  /** How many of them, the last ones, are observers. Default 0. */
+  /** How many of them, the last ones but joiners, are observers. Default 0. */
   readonly observers?: number;
+  /** How many of them, the last ones, are no members until a `reconfig` names them. Default 0. */
+  readonly joiners?: number;
   /** Basic unit of time of the servers, ms. Default 200. */
   readonly tickTimeMs?: number;
   /** Further settings of the servers. */
@@ -238,14 +240,31 @@ export class World {
     return chosen.map((plugin) => observed(plugin, { machine, ledger, server: id }));
   }
 
-  #consensus({ id }: SimulatedServer): Plugin {
+  #consensus({ id, machine, medium }: SimulatedServer): Plugin {
     if (this.servers.length === 1) return standalone();
-    const voters = this.servers.length - (this.#options.observers ?? 0);
-    const lines = this.servers.map((server) => {
-      const role = server.id <= voters ? "participant" : "observer";
-      return `server.${server.id}=${server.name}:2888:3888:${role}`;
+    return zab({
+      // As `zookit serve` keeps them: members that do not name this server are not kept.
+      keepMembership: (text, isInForce) => {
+        const isKept = isInForce && text.includes(`server.${id}=`) && !/^version=0$/m.test(text);
+        if (isKept && machine.effect("members")) medium.membership = text;
+      },
+      ...this.#options.ensemble,
+      serverId: id,
+      membership: medium.membership ?? this.#configured(id),
     });
-    return zab({ ...this.#options.ensemble, serverId: id, membership: lines.join("\n") });
+  }
+
+  /** The members that a server's configuration names at first: a joiner's names it too. */
+  #configured(id: number): string {
+    const { observers = 0, joiners = 0 } = this.#options;
+    const founders = this.servers.length - joiners;
+    const lines = this.servers
+      .filter((server) => server.id <= founders || server.id === id)
+      .map((server) => {
+        const role = server.id <= founders - observers ? "participant" : "observer";
+        return `server.${server.id}=${server.name}:2888:3888:${role}`;
+      });
+    return lines.join("\n");
   }
 
   #heardLine(line: LogLine): void {

@@ -124,6 +124,8 @@ export interface Replica {
   readonly snapshotBytes: number;
   /** The global sessions of the tree. */
   readonly sessions: readonly { readonly id: SessionId; readonly timeoutMs: number }[];
+  /** Members that the tree shows in `/zookeeper/config`, as text; empty where there are none. */
+  readonly shownMembers: string;
   /** Begins a leadership: what the former preparer had in flight is forgotten. */
   lead(): Preparer;
   /** Ends a leadership. */
@@ -135,7 +137,8 @@ export interface Replica {
   deliver(bytes: Uint8Array, start: number, end: number): void;
   /**
    * Members in force that no transaction has brought: `/zookeeper/config` shows them from now on,
-   * and after each {@link replace}, until one does. Nobody is served meanwhile.
+   * and after each {@link replace} by a tree without newer ones, until a transaction brings others.
+   * Nobody is served meanwhile.
    */
   configure(membership: string, version: Zxid): void;
   /** Ends a run of deliveries: what clients must hear of it leaves now. */

@@ -9,7 +9,7 @@ import type { Snapshot } from "../contracts/storage.ts";
 import { Applier } from "../tree/apply.ts";
 import { ChangeTracker, wholeTree } from "../tree/snapshot.ts";
 import { SnapshotLoader } from "../tree/snapshot_loader.ts";
-import type { Tree } from "../tree/tree.ts";
+import { NO_NODE, type Tree } from "../tree/tree.ts";
 import { TXN_HEADER_BYTES } from "../tree/txn.ts";
 import type { ChangeFeed } from "../watch/changes.ts";
 import { getInt, JuteWriter } from "../wire/jute.ts";
@@ -73,6 +73,11 @@ export class ServerReplica implements Replica {
   get sessions(): readonly { readonly id: SessionId; readonly timeoutMs: number }[] {
     const all = [...this.tree.sessions.entries()];
     return all.map(([id, { timeoutMs }]) => ({ id, timeoutMs }));
+  }
+
+  get shownMembers(): string {
+    const node = this.tree.configNode;
+    return node === NO_NODE ? "" : new TextDecoder().decode(this.tree.data(node) ?? undefined);
   }
 
   /** Transactions after which the tree was not as announced. */
@@ -147,7 +152,10 @@ export class ServerReplica implements Replica {
     for await (const slice of snapshot.slices) loader.load(slice);
     loader.finish(snapshot.zxid);
     this.#reset(tree);
-    if (this.#members !== undefined) this.configure(this.#members.text, this.#members.version);
+    const members = this.#members;
+    const isNewer =
+      tree.configNode !== NO_NODE && tree.mzxid(tree.configNode) > (members?.version ?? 0);
+    if (members !== undefined && !isNewer) this.configure(members.text, members.version);
   }
 
   changes(whole: boolean): SliceSource {

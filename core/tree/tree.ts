@@ -132,14 +132,17 @@ export class Tree extends TreeView {
     this.#touched(node);
   }
 
+  /** The node of `/zookeeper/config`; `NONE` in a tree from servers that know of none. */
+  get configNode(): number {
+    return this.find(CONFIG_BYTES, 0, CONFIG_BYTES.length);
+  }
+
   /** Sets the data of `/zookeeper/config`, as if the transaction `zxid` had; no news is none. */
   setConfig(data: Uint8Array, zxid: Zxid, timeMs: number): void {
     const input = new NodeInput();
-    const path = new Uint8Array(CONFIG_PATH.length);
-    encodeUtf8(CONFIG_PATH, path, 0);
-    const node = this.find(path, 0, path.length);
+    const node = this.configNode;
     if (node === NONE || isEqual(this.data(node), data)) return;
-    input.path.set(path, 0, path.length);
+    input.path.set(CONFIG_BYTES, 0, CONFIG_BYTES.length);
     input.data = data;
     input.dataEnd = data.length;
     input.stat[STAT.mzxid] = zxidHigh(zxid);
@@ -274,4 +277,5 @@ function isSystemPath(bytes: Uint8Array, start: number, end: number): boolean {
 
 const NOTHING = new Uint8Array(0);
 const CONFIG_PATH = "/zookeeper/config";
+const CONFIG_BYTES = new TextEncoder().encode(CONFIG_PATH);
 const SYSTEM_PATH = new TextEncoder().encode("/zookeeper");

@@ -108,16 +108,17 @@ export class DiskEffects {
       }
       case "truncate": {
         const ok = await storage.truncate(effect.through);
-        if (ok && effect.reload) await rebuild(storage, replica, () => {});
+        if (ok && effect.reload) await rebuild(storage, replica);
         return input({ kind: "truncated", ok });
       }
       case "receive-snapshot":
         return await this.#receiveSnapshot(effect.link, effect.zxid, replica);
       case "install":
         await this.#install(effect.epoch, replica);
+        input({ kind: "recalled", members: replica.shownMembers });
         return input({ kind: "installed" });
       case "reload":
-        await rebuild(storage, replica, () => {});
+        await rebuild(storage, replica);
         return input({ kind: "reloaded" });
       case "examine-log": {
         const { link, after, through } = effect;

@@ -139,15 +139,17 @@ export class ZabConsensus implements Consensus {
   async start(replica: Replica): Promise<void> {
     this.#replica = replica;
     const { storage } = this.#parts;
-    const { acceptedEpoch, currentEpoch } = await storage.open();
-    await rebuild(storage, replica, (batch) => {
-      this.#disk.checkpoints.count(batch.count);
-      this.#step({ kind: "replayed", batch });
+    const epochs = await storage.open();
+    await rebuild(storage, replica, {
+      loaded: () => this.#step({ kind: "recalled", members: replica.shownMembers }),
+      replayed: (batch) => {
+        this.#disk.checkpoints.count(batch.count);
+        this.#step({ kind: "replayed", batch });
+      },
     });
     this.#elections.setMembers(this.#members.addresses("electionPort"));
     await this.#elections.start(this.#members.ownAddress("electionPort"));
-    const { lastZxid } = storage;
-    this.#input({ kind: "start", stored: { lastZxid, acceptedEpoch, currentEpoch } });
+    this.#input({ kind: "start", stored: { ...epochs, lastZxid: storage.lastZxid } });
   }
 
   async stop(): Promise<void> {
@@ -195,7 +197,7 @@ export class ZabConsensus implements Consensus {
     try {
       while (this.#inbox.length > 0) {
         this.#step(this.#inbox.shift() as Input);
-        if (this.#isConfigStale) this.#configure();
+        if (this.#isConfigStale && !this.#members.arePending) this.#configure();
       }
     } catch (error) {
       this.#fail(error);

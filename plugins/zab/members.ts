@@ -24,6 +24,11 @@ export class Members {
     return this.#committed;
   }
 
+  /** Whether members are proposed: those that the tree shows may be these. */
+  get arePending(): boolean {
+    return this.#proposed !== undefined;
+  }
+
   /** Takes a membership over; one that is committed ends what was proposed. */
   set(text: string, isCommitted: boolean): void {
     const membership = Membership.parse(text);

@@ -4,23 +4,30 @@ import type { LogBatch, Storage } from "../../core/contracts/storage.ts";
 import type { Zxid } from "../../core/wire/zxid.ts";
 import { contiguousRuns } from "./batches.ts";
 
-/**
- * Makes the tree what the checkpoint and the whole log say.
- *
- * @param each is given every transaction of the log above the checkpoint, in batches that may be
- * kept, once the tree has them.
- */
+/** What a {@link rebuild} tells. */
+export interface RebuildUser {
+  /** The tree is that of the checkpoint. */
+  loaded(): void;
+  /**
+   * Is given every transaction of the log above the checkpoint, in batches that may be kept, once
+   * the tree has them.
+   */
+  replayed(batch: LogBatch): void;
+}
+
+/** Makes the tree what the checkpoint and the whole log say. */
 export async function rebuild(
   storage: Storage,
   replica: Replica,
-  each: (batch: LogBatch) => void,
+  user?: RebuildUser,
 ): Promise<void> {
   const stored = storage.load();
   await replica.replace(stored);
+  user?.loaded();
   for await (const batch of storage.read(stored.zxid)) {
     for (const run of contiguousRuns(batch)) {
       forEachTxn(run, (bytes, start, end) => replica.deliver(bytes, start, end));
-      each(run);
+      user?.replayed(run);
     }
   }
 }

@@ -21,7 +21,16 @@ export type Operation =
   | { readonly kind: "multi"; readonly changes: readonly Change[] }
   | { readonly kind: "get"; readonly path: string }
   | { readonly kind: "children"; readonly path: string }
-  | { readonly kind: "sync"; readonly path: string };
+  | { readonly kind: "sync"; readonly path: string }
+  /** Changes the members: by lines to add or change and ids to remove, or all lines. */
+  | {
+      readonly kind: "reconfig";
+      readonly joining?: readonly string[];
+      readonly leaving?: readonly number[];
+      readonly members?: readonly string[];
+    }
+  /** Asks who the members are. */
+  | { readonly kind: "config" };
 
 /** What came of it. */
 export type Outcome =
@@ -32,7 +41,9 @@ export type Outcome =
   /** A write was done; Stats and paths of its changes, where the protocol tells them. */
   | { readonly kind: "done"; readonly stats: readonly (Stat | undefined)[]; paths: string[] }
   | { readonly kind: "data"; readonly data: string; readonly stat: Stat; readonly zxid: Zxid }
-  | { readonly kind: "children"; readonly children: readonly string[]; readonly zxid: Zxid };
+  | { readonly kind: "children"; readonly children: readonly string[]; readonly zxid: Zxid }
+  /** Members that are in force, and the transaction that made them: of a reconfig, its own. */
+  | { readonly kind: "members"; readonly members: readonly string[]; readonly version: Zxid };
 
 /** A notification of a watch. */
 export interface Notified {

@@ -96,7 +96,7 @@ function isMade(parent: string): (name: string) => boolean {
 }
 
 /** The state that a reply shows: that of this transaction or a later one. */
-function zxidSeen(call: Call): Zxid | undefined {
+export function zxidSeen(call: Call): Zxid | undefined {
   const { outcome } = call;
   if (outcome.kind === "data" || outcome.kind === "children") return outcome.zxid;
   return zxidOfWrite(call);
@@ -129,7 +129,8 @@ function wasMissing(
   return between.some(({ state }) => state === undefined);
 }
 
-function byClient(calls: readonly Call[]): Map<number, Call[]> {
+/** The calls of each client, in their order. */
+export function byClient(calls: readonly Call[]): Map<number, Call[]> {
   const clients = new Map<number, Call[]>();
   for (const call of calls) {
     const own = clients.get(call.client);

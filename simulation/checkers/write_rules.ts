@@ -83,6 +83,7 @@ export function checkSequences(calls: readonly Call[]): Findings {
 
 /** Zxid of an acknowledged write, where the reply told it. */
 export function zxidOfWrite({ operation, outcome }: Call): Zxid | undefined {
+  if (operation.kind === "reconfig" && outcome.kind === "members") return outcome.version;
   if (outcome.kind !== "done") return undefined;
   const known = outcome.stats.find((stat) => stat !== undefined);
   if (known === undefined) return undefined;
@@ -96,6 +97,7 @@ export function textOf({ operation, outcome }: Call): string {
 
 function changesOf({ operation }: Call): readonly Change[] | undefined {
   if (operation.kind === "multi") return operation.changes;
+  if (operation.kind === "reconfig") return [];
   const isWrite =
     operation.kind === "create" || operation.kind === "set" || operation.kind === "delete";
   return isWrite ? [operation] : undefined;
@@ -131,7 +133,7 @@ function matchInOrder(writes: readonly Call[], txns: readonly CommittedTxn[]): s
 
 function mustHaveTxn({ outcome }: Call): boolean {
   if (outcome.kind === "refused") return DECIDED.has(outcome.error);
-  return outcome.kind === "done";
+  return outcome.kind === "done" || outcome.kind === "members";
 }
 
 /** Whether a transaction can be what came of a call. */
@@ -144,6 +146,9 @@ function isOf(call: Call, { body, zxid }: CommittedTxn): boolean {
     return outcome.kind === "refused" && outcome.error === error;
   }
   if (outcome.kind === "refused") return false;
+  if ((body.type === OPCODES.reconfig) !== (operation.kind === "reconfig")) return false;
+  if (operation.kind === "reconfig")
+    return outcome.kind === "unknown" || zxidOfWrite(call) === zxid;
   const subs = body.type === OPCODES.multi ? body.txns : [body as SubTxn];
   if ((body.type === OPCODES.multi) !== (operation.kind === "multi")) return false;
   if (subs.length !== changes.length) return false;

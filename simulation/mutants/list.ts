@@ -103,6 +103,26 @@ const ZAB: readonly Mutant[] = [
     "[[peer.sid, peer.durable]]",
     "[[peer.sid, peer.log.last]]",
   ]),
+  mutant("the old quorum alone in a reconfig", `${CORE}/peer.ts`, [
+    "return this.membership.hasQuorum(has) && this.pending?.hasQuorum(has) !== false;",
+    "return this.membership.hasQuorum(has);",
+  ]),
+  mutant("the new quorum alone in a reconfig", `${CORE}/peer.ts`, [
+    "return this.membership.hasQuorum(has) && this.pending?.hasQuorum(has) !== false;",
+    "return (this.pending ?? this.membership).hasQuorum(has);",
+  ]),
+  mutant("removed members count by their old files", `${CORE}/zab_core.ts`, [
+    "        return peer.recallMembership(input.members);\n",
+    "        return;\n",
+  ]),
+  mutant("members that were only heard of come into force", `${CORE}/peer.ts`, [
+    "    if (!this.#isPendingLogged || pending.version > this.log.last) this.#forgetPending();\n",
+    "    if (pending.version > this.log.last) this.#forgetPending();\n",
+  ]),
+  mutant("a sync asks no quorum", LEADER, [
+    "      if (through <= after && !this.#isAnswered(round)) break;\n",
+    "      if (through < 0 && !this.#isAnswered(round)) break;\n",
+  ]),
   mutant("session owner unchecked", `${CORE}/leader_sessions.ts`, [
     'return owner === from ? undefined : "SessionMoved";',
     "return undefined;",
@@ -138,21 +158,20 @@ const STORAGE: readonly Mutant[] = [
     "    this.#state = stateOf(this.#state.zxid, -1, installCount);",
     "    this.#state = stateOf(changes.zxid, -1, installCount);",
   ]),
-  {
-    name: "memory kept after an aborted SNAP (3642)",
-    edits: [
-      {
-        file: "core/server/replica.ts",
-        find: "    this.#reset(this.#parts.makeTree());\n    const loader",
-        put: "    this.#reset(tree);\n    const loader",
-      },
-      {
-        file: `${CORE}/peer.ts`,
-        find: '    this.#busyTree = "reloading";\n    this.emit({ kind: "reload" });',
-        put: "    this.#isTreeForeign = false;",
-      },
+  mutant(
+    "memory kept after an aborted SNAP (3642)",
+    `${CORE}/peer.ts`,
+    [
+      '    this.#isTreeForeign = true;\n    this.emit({ kind: "receive-snapshot", link, zxid });',
+      "    this.#installing = { epoch: this.currentEpoch, zxid };\n" +
+        '    this.emit({ kind: "receive-snapshot", link, zxid });',
     ],
-  },
+    [
+      '      case "snapshot-received":\n        this.#busyTree = "no";\n',
+      '      case "snapshot-received":\n        this.#busyTree = "no";\n' +
+        "        if (input.ok) this.#treeIs(this.#installing.zxid);\n",
+    ],
+  ),
   {
     name: "a checkpoint of what is not committed",
     edits: [

@@ -1,19 +1,26 @@
 import type { LogLine } from "../logger.ts";
 import type { SimulatedServer } from "../server.ts";
 import type { Fault, FaultScene } from "./faults.ts";
+import { REGISTERS } from "./workload.ts";
 
 /** Longest wait for a leader within a fault, ms. */
 const LEADER_MS_MAX = 8_000;
 const POLL_MS = 5;
+/** Longest time until there is another leader while a slow clock keeps the former one, ms. */
+const DEPOSED_MS_MAX = 2_000;
 
-/** The leader and the other voters in any order; undefined while nobody leads, or others hold. */
+/**
+ * The leader and the other voters in any order, two or more; undefined while nobody leads, others
+ * hold, or there are too few.
+ */
 function castOf(
   scene: FaultScene,
 ): { readonly leader: SimulatedServer; readonly others: SimulatedServer[] } | undefined {
   const { world, voters, random, held } = scene;
   const { leader } = world;
   if (leader === undefined || held.size > 0) return undefined;
-  return { leader, others: random.shuffle(voters.filter((server) => server !== leader)) };
+  const others = random.shuffle(voters.filter((server) => server !== leader));
+  return others.length < 2 ? undefined : { leader, others };
 }
 
 /** Followers that make a quorum with the leader, and the rest. */
@@ -30,6 +37,19 @@ function ways(
   change: "block" | "open",
 ): void {
   for (const { name } of to) network.route(from.name, name)[change]();
+}
+
+/** Shuts or opens the ways between a server and others, both ways. */
+function shutOut(
+  { world: { network } }: FaultScene,
+  server: SimulatedServer,
+  others: readonly { readonly name: string }[],
+  change: "block" | "open",
+): void {
+  for (const { name } of others) {
+    network.route(server.name, name)[change]();
+    network.route(name, server.name)[change]();
+  }
 }
 
 function start(server: SimulatedServer): void {
@@ -195,10 +215,50 @@ const leftBehind: Fault = async (scene) => {
   await rushing;
 };
 
+/**
+ * A leader whose clock is slow is cut off; the others have another one and write before it notices.
+ * Who then asks it for a sync must not be shown what was there before.
+ */
+const deposed: Fault = async (scene) => {
+  const { world, workload, random } = scene;
+  const cast = castOf(scene);
+  if (cast === undefined) return;
+  const { leader } = cast;
+  const others = world.servers.filter((server) => server !== leader);
+  const machines = workload.visitors.map(({ machine }) => machine);
+  const reader = await workload.guest(leader);
+  // What it cannot commit any more would hold the sync up.
+  for (const server of world.servers) shutOut(scene, server, machines, "block");
+  await world.sleep(random.between(100, 200));
+  leader.machine.drift(0.8);
+  for (const { machine } of others) machine.drift(1.25);
+  shutOut(scene, leader, others, "block");
+  for (const server of others) shutOut(scene, server, machines, "open");
+  const endMs = world.nowMs + DEPOSED_MS_MAX;
+  const isNew = (): boolean => world.leader !== undefined && world.leader !== leader;
+  while (!isNew() && world.nowMs < endMs) await world.sleep(POLL_MS);
+  if (isNew()) {
+    const writer = await workload.guest(world.leader as SimulatedServer);
+    const path = random.pick(REGISTERS);
+    // Whoever loses the connection may wait for long.
+    const end = world.sleep(DEPOSED_MS_MAX);
+    if (writer.hasSession) await Promise.race([end, writer.perform(workload.set(path))]);
+    if (reader.hasSession) {
+      void reader.perform({ kind: "sync", path });
+      await Promise.race([end, reader.perform({ kind: "get", path })]);
+    }
+    void writer.close();
+  }
+  void reader.close();
+  shutOut(scene, leader, [...others, ...machines], "open");
+  for (const { machine } of world.servers) machine.drift(1);
+};
+
 /** Faults that strike where a history hangs by a thread; each needs a leader. */
 export const AIMED_FAULTS: Readonly<Record<string, Fault>> = {
   "lone log": loneLog,
   "few know": fewKnow,
   "catch up": catchUp,
   "left behind": leftBehind,
+  deposed,
 };

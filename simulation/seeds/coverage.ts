@@ -12,10 +12,12 @@ const REQUIRED: readonly string[] = [
   "crash at cut",
   "crash at tree",
   "crash at swap",
+  "crash at members",
   "session expired",
   "session moved",
   "lost fsync",
   "observer",
+  "reconfig",
   "checkpoint",
   "leader change",
 ];

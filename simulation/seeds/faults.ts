@@ -1,3 +1,4 @@
+import type { MembersInForce } from "../checkers/members.ts";
 import type { EffectKind, Ending } from "../machine.ts";
 import type { Random } from "../random.ts";
 import type { SimulatedServer } from "../server.ts";
@@ -9,7 +10,9 @@ export interface FaultScene {
   readonly world: World;
   readonly workload: Workload;
   readonly random: Random;
-  /** Servers with a vote. */
+  /** Who the members are. */
+  readonly members: MembersInForce;
+  /** Servers with a vote by now. */
   readonly voters: readonly SimulatedServer[];
   /** Ids of servers that the supervisor leaves down. */
   readonly held: Set<number>;
@@ -33,7 +36,7 @@ const EFFECTS: readonly EffectKind[] = [
 
 const RARE_EFFECTS: ReadonlySet<EffectKind> = new Set(["epoch", "cut", "tree", "swap"]);
 
-function endingOf(random: Random): Ending {
+export function endingOf(random: Random): Ending {
   return random.chance(0.5) ? "killed" : "power-lost";
 }
 

@@ -2,6 +2,7 @@ import type { Random } from "../random.ts";
 import type { World } from "../world.ts";
 import { AIMED_FAULTS } from "./aimed_faults.ts";
 import { ENSEMBLE_FAULTS, FAULTS, type Fault, type FaultScene } from "./faults.ts";
+import { RECONFIG_FAULTS } from "./reconfig_faults.ts";
 
 /** Faults that may hold at the same time. */
 const AT_ONCE_MAX = 2;
@@ -17,7 +18,8 @@ export class Nemesis {
   readonly #running = new Set<Promise<void>>();
   #isStopped = false;
 
-  constructor(scene: FaultScene) {
+  /** @param isReconfigurable whether the members may change. */
+  constructor(scene: FaultScene, isReconfigurable: boolean) {
     this.#scene = scene;
     const { world, random } = scene;
     const isEnsemble = world.servers.length > 1;
@@ -27,7 +29,8 @@ export class Nemesis {
     // Each run has some of them: what is always disturbed by all of them shows less.
     const count = 3 + random.below(4);
     const aimed = isEnsemble ? random.shuffle(Object.entries(AIMED_FAULTS)).slice(0, 2) : [];
-    this.#chosen = [...random.shuffle(possible).slice(0, count), ...aimed];
+    const changing = isReconfigurable ? Object.entries(RECONFIG_FAULTS) : [];
+    this.#chosen = [...random.shuffle(possible).slice(0, count), ...aimed, ...changing];
     this.#pauseMs = random.between(1_000, 6_000);
   }
 

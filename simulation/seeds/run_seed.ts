@@ -1,11 +1,15 @@
 import { checkHistory } from "../checkers/check_history.ts";
 import { Committed } from "../checkers/committed.ts";
 import { History } from "../checkers/history.ts";
+import { checkMembers } from "../checkers/member_rules.ts";
+import { MembersInForce } from "../checkers/members.ts";
 import { Random } from "../random.ts";
 import { type SimulationReport, simulate } from "../simulate.ts";
 import type { World, WorldOptions } from "../world.ts";
+import type { FaultScene } from "./faults.ts";
 import { orphansOf, readEverything } from "./final_state.ts";
 import { Nemesis, Supervisor } from "./nemesis.ts";
+import { memberLine } from "./reconfig_faults.ts";
 import { LAST, REGISTERS, Workload } from "./workload.ts";
 
 const TICK_MS = 200;
@@ -16,6 +20,8 @@ const FAULTS_MS = [40_000, 120_000] as const;
 /** Ticks after the last fault within which every server serves and writes pass. */
 const LIVENESS_TICKS = 150;
 const LIMIT_MS = 300_000;
+/** Part of the ensembles whose members change. */
+const RECONFIG_SHARE = 0.25;
 
 /** What one seed showed. */
 export interface SeedResult {
@@ -43,30 +49,43 @@ export async function runSeed(seed: number, options: SeedOptions = {}): Promise<
   const shape = new Random(seed).fork("shape");
   const voters = options.servers ?? (shape.chance(0.75) ? 3 : 5);
   const observers = voters > 1 && shape.chance(0.2) ? 1 : 0;
+  const joining = shape.fork("members");
+  const isReconfigurable = voters > 1 && joining.chance(RECONFIG_SHARE);
+  const joiners = isReconfigurable ? joining.below(2) : 0;
   const coverage = new Map<string, number>();
   const count = (what: string, times = 1): void => {
     if (times > 0) coverage.set(what, (coverage.get(what) ?? 0) + times);
   };
   count("observer", observers);
+  const founders = Array.from({ length: voters + observers }, (_, index) => {
+    return memberLine(index + 1, index < voters ? "participant" : "observer");
+  });
   let acknowledged = 0;
   let counts = false;
   const [report] = await simulate(
     {
       ...options.world,
-      options: { snapCount: shape.chance(0.5) ? 20 : 500, ...options.world?.options },
+      options: {
+        snapCount: shape.chance(0.5) ? 20 : 500,
+        skipAcl: isReconfigurable, // Who may change members is no matter of these runs.
+        ...options.world?.options,
+      },
       ensemble: {
         commitLogCount: shape.pick([500, 10]),
         snapshotSizeFactor: shape.pick([0.33, -1]),
+        reconfigEnabled: isReconfigurable,
+        standaloneEnabled: joining.chance(0.5),
         ...options.world?.ensemble,
       },
-      servers: voters + observers,
+      servers: voters + observers + joiners,
       observers,
+      joiners,
       tickTimeMs: TICK_MS,
       seed,
       limitMs: LIMIT_MS,
     },
     async (world) => {
-      const run = new SeedRun(world, { shape, count, voters });
+      const run = new SeedRun(world, { shape, count, founders, isReconfigurable });
       await run.play();
       acknowledged = run.acknowledged;
       counts = run.counts;
@@ -78,7 +97,9 @@ export async function runSeed(seed: number, options: SeedOptions = {}): Promise<
 interface SeedParts {
   readonly shape: Random;
   readonly count: (what: string, times?: number) => void;
-  readonly voters: number;
+  /** Lines of the first members. */
+  readonly founders: readonly string[];
+  readonly isReconfigurable: boolean;
 }
 
 class SeedRun {
@@ -89,9 +110,11 @@ class SeedRun {
   readonly #workload: Workload;
   readonly #nemesis: Nemesis;
   readonly #held = new Set<number>();
+  readonly #members: MembersInForce;
+  readonly #founders: readonly string[];
   #reachedEnd = false;
 
-  constructor(world: World, { shape, count, voters }: SeedParts) {
+  constructor(world: World, { shape, count, founders, isReconfigurable }: SeedParts) {
     this.#world = world;
     this.#shape = shape;
     this.#count = count;
@@ -104,8 +127,19 @@ class SeedRun {
     const random = world.random.fork("nemesis");
     const workload = this.#workload;
     const held = this.#held;
-    const electing = world.servers.slice(0, voters);
-    this.#nemesis = new Nemesis({ world, workload, random, held, count, voters: electing });
+    this.#founders = founders;
+    const members = new MembersInForce(founders.join("\n"), {
+      durableAt: (id) => world.server(id).medium.lastZxid,
+      violated: (problem) => world.violated(problem),
+    });
+    this.#members = members;
+    const scene: FaultScene = {
+      ...{ world, workload, random, held, count, members },
+      get voters() {
+        return members.now.voters.map((id) => world.server(id));
+      },
+    };
+    this.#nemesis = new Nemesis(scene, isReconfigurable);
     this.#listen();
   }
 
@@ -197,22 +231,37 @@ class SeedRun {
     const isEven = (): boolean =>
       world.servers.every(({ id }) => ledger.positionOf(id) === ledger.last);
     await world.until("all servers apply the last transaction", isEven);
-    for (const { id } of world.servers) await readEverything(world, id, this.#history);
+    for (const { id } of world.servers) {
+      const version = await readEverything(world, id, this.#history);
+      if (version >= this.#members.version) continue;
+      throw new Error(`server ${id} shows members that are not in force any more`);
+    }
     let committed = new Committed(ledger.entries);
     await world.until("sessions without a client expire", () => {
       if (committed.last !== ledger.last) committed = new Committed(ledger.entries);
       const living = new Set(this.#workload.visitors.map(({ session }) => session));
       return orphansOf(committed, living).length === 0;
     });
-    const findings = checkHistory(this.#history.calls, committed, REGISTERS);
+    const { calls } = this.#history;
+    const findings = [
+      ...checkHistory(calls, committed, REGISTERS),
+      // A server alone has no members to show.
+      ...checkMembers(calls, committed, world.servers.length > 1 ? this.#founders : []),
+    ];
     if (findings.length > 0) {
       throw new Error(`${findings.length} findings: ${findings.slice(0, 5).join("; ")}`);
     }
+    this.#count("reconfig", this.#members.changes);
     this.#count("lost fsync", world.lostChanges);
     this.#count("leader change", ledger.leaderChanges);
   }
 
   #listen(): void {
+    const { ledger, scheduler } = this.#world;
+    ledger.committed.add((entry) => {
+      const isChange = this.#members.take(entry);
+      if (isChange) scheduler.note(`members: ${this.#members.now.text.replaceAll("\n", " ")}`);
+    });
     for (const { machine } of this.#world.servers) {
       machine.died.add(() => {
         if (machine.diedAt !== undefined) this.#count(`crash at ${machine.diedAt}`);

@@ -56,6 +56,11 @@ export class Visitor {
     return !this.machine.isAlive || status === "expired" || status === "closed";
   }
 
+  /** Whether it may ask for something: a call belongs to the session in which it is made. */
+  get hasSession(): boolean {
+    return !this.isOver && this.session !== 0n;
+  }
+
   /** Resolves when there is a session, or there will be none. */
   connected(): Promise<void> {
     return this.#whileAlive(this.#client.connect().catch(() => {}));
@@ -169,6 +174,14 @@ export class Visitor {
       case "delete":
         await client.delete(operation.path, { version: operation.version });
         return { kind: "done", stats: [], paths: [] };
+      case "reconfig": {
+        const { members, version } = await client.reconfig(operation);
+        return { kind: "members", members, version };
+      }
+      case "config": {
+        const { members, version } = await client.getConfig();
+        return { kind: "members", members, version };
+      }
       case "multi": {
         const results = await client.multi(operation.changes.map(writeOf));
         const stats = results.map((result) => ("stat" in result ? result.stat : undefined));

@@ -1,5 +1,6 @@
 import type { History, Operation } from "../checkers/history.ts";
 import type { Random } from "../random.ts";
+import type { SimulatedServer } from "../server.ts";
 import type { World } from "../world.ts";
 import { Visitor } from "./visitor.ts";
 
@@ -11,6 +12,8 @@ const COMING: readonly string[] = ["/x0", "/x1"];
 const TOGETHER: readonly string[] = ["/m0", "/m1", "/m2"];
 const FOLDERS = ["/seq", "/eph"];
 const SYNC: Operation = { kind: "sync", path: "/" };
+/** Longest time that a guest waits to be connected, ms. */
+const GUEST_MS_MAX = 1_000;
 /** Written once more when the faults are over. */
 export const LAST = "/last";
 
@@ -34,6 +37,7 @@ export class Workload {
   #running: Promise<void>[] = [];
   #isStopped = false;
   #written = 0;
+  #guests = 0;
 
   constructor(world: World, history: History, options: WorkloadOptions) {
     this.#world = world;
@@ -68,6 +72,17 @@ export class Workload {
     }
   }
 
+  /** One more client, of one server alone, connected if that takes no longer than usual. */
+  async guest({ id }: SimulatedServer): Promise<Visitor> {
+    this.#guests += 1;
+    const machine = this.#world.addMachine(`guest${this.#guests}`);
+    const { timeoutMs } = this.#options;
+    const { history } = this;
+    const guest = new Visitor(this.#world, machine, { history, timeoutMs, servers: [id] });
+    await Promise.race([guest.connected(), this.#world.sleep(GUEST_MS_MAX)]);
+    return guest;
+  }
+
   /** For `ms`, every client asks for more and more without waiting for answers. */
   async rush(ms: number): Promise<void> {
     const random = this.#random.fork(`rush ${this.#world.nowMs}`);
@@ -75,8 +90,7 @@ export class Workload {
     await Promise.all(
       this.visitors.map(async (visitor) => {
         while (this.#world.nowMs < untilMs && !this.#isStopped) {
-          const hasSession = !visitor.isOver && visitor.session !== 0n;
-          if (hasSession) void visitor.perform(this.#hasty(random));
+          if (visitor.hasSession) void visitor.perform(this.#hasty(random));
           await this.#world.sleep(random.between(10, 80));
         }
       }),
@@ -88,7 +102,7 @@ export class Workload {
     const dice = random.below(100);
     if (dice < 15) return { kind: "get", path: random.pick(REGISTERS) };
     if (dice < 30) return { kind: "get", path: random.pick(TOGETHER) };
-    if (dice < 80) return this.#set(random.pick(TOGETHER));
+    if (dice < 80) return this.set(random.pick(TOGETHER));
     const data = this.#data();
     if (dice < 90) return { kind: "create", path: "/seq/n", data, isSequential: true };
     return { kind: "create", path: "/eph/e", data, isSequential: true, isEphemeral: true };
@@ -117,7 +131,7 @@ export class Workload {
     if (dice < 8) {
       // Directly behind a write or sync of its session, a read shows all that was acknowledged.
       const isSync = random.chance(0.5);
-      void visitor.perform(isSync ? SYNC : this.#set(random.pick(TOGETHER)));
+      void visitor.perform(isSync ? SYNC : this.set(random.pick(TOGETHER)));
       return visitor.perform({ kind: "get", path: random.pick(REGISTERS) });
     }
     if (dice < 30) {
@@ -133,8 +147,8 @@ export class Workload {
 
   #write(random: Random): Operation {
     const dice = random.below(56);
-    if (dice < 28) return this.#set(random.pick(REGISTERS));
-    if (dice < 34) return { ...this.#set(random.pick(REGISTERS)), version: random.below(30) };
+    if (dice < 28) return this.set(random.pick(REGISTERS));
+    if (dice < 34) return { ...this.set(random.pick(REGISTERS)), version: random.below(30) };
     if (dice < 38) return { kind: "create", path: random.pick(COMING), data: this.#data() };
     if (dice < 41) return { kind: "delete", path: random.pick(COMING), version: -1 };
     if (dice < 46) {
@@ -145,8 +159,8 @@ export class Workload {
       const data = this.#data();
       return { kind: "create", path: "/eph/e", data, isSequential: true, isEphemeral: true };
     }
-    const changes = TOGETHER.map((path) => this.#set(path));
-    if (dice < 53) changes.push({ ...this.#set(random.pick(TOGETHER)), version: 9_999 });
+    const changes = TOGETHER.map((path) => this.set(path));
+    if (dice < 53) changes.push({ ...this.set(random.pick(TOGETHER)), version: 9_999 });
     return { kind: "multi", changes };
   }
 
@@ -154,7 +168,8 @@ export class Workload {
     return random.chance(0.8) ? random.pick(REGISTERS) : random.pick(COMING);
   }
 
-  #set(path: string): Extract<Operation, { kind: "set" }> {
+  /** A write of something that nobody has written before. */
+  set(path: string): Extract<Operation, { kind: "set" }> {
     return { kind: "set", path, data: this.#data(), version: -1 };
   }
 

@@ -86,6 +86,7 @@ export interface Delivery {
 export class SuiteReplica implements Replica {
   lastApplied: Zxid = 0;
   readonly snapshotBytes = 0;
+  readonly shownMembers = "";
   readonly delivered: Delivery[] = [];
   /** How many of {@link delivered} were there at the last flush. */
   flushedCount = 0;

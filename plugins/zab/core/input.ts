@@ -16,6 +16,11 @@ export type LinkId = number;
  */
 export type Input =
   // Life.
+  /**
+   * Members that the own tree shows where it takes the place of a log: in the checkpoint, before
+   * `replayed`, or in a snapshot, before `installed`.
+   */
+  | { readonly kind: "recalled"; readonly members: string }
   /** Before `start`: a batch of the own log, in order, that the tree has applied. */
   | { readonly kind: "replayed"; readonly batch: LogBatch }
   /** The tree holds the whole log. First step but for `replayed`. */

@@ -7,7 +7,7 @@ import type { EpochName, Input } from "./input.ts";
 import { LogTail } from "./log_tail.ts";
 import { Membership } from "./membership.ts";
 import type { ZabOptions } from "./options.ts";
-import { reconfigIn } from "./reconfig.ts";
+import { reconfigsIn } from "./reconfig.ts";
 import type { Vote } from "./vote.ts";
 
 /**
@@ -21,6 +21,8 @@ export class Peer {
   membership: Membership;
   /** Newer ones, proposed and not known to be committed; undefined when there are none. */
   pending: Membership | undefined;
+  /** Whether their transaction is in the own history, and not only known by hearsay. */
+  #isPendingLogged = false;
   /** Who leads next by the word of the last leader, so that no election is needed. */
   designated: ServerId | undefined;
   /** Highest epoch promised, on disk. */
@@ -110,15 +112,53 @@ export class Peer {
     const { version } = members;
     if (version <= this.membership.version || version === this.pending?.version) return;
     this.pending = members;
+    this.#isPendingLogged = false;
     this.emit({ kind: "membership", text: members.toString(), isCommitted: false });
+  }
+
+  /**
+   * Members that the own tree shows, whose transaction need not be in any log any more. Who is none
+   * of them has no file that names them, and must not count by older ones for that.
+   */
+  recallMembership(text: string): void {
+    const members = text === "" ? undefined : Membership.read(text);
+    if (!this.options.reconfigEnabled || members === undefined) return;
+    const { pending } = this;
+    if (pending === undefined || members.version >= pending.version) this.#logMembership(members);
+    else if (members.version > this.membership.version) this.#enforce(members);
+  }
+
+  #logMembership(members: Membership): void {
+    this.#endFormer(members);
+    this.proposeMembership(members);
+    this.#isPendingLogged = this.pending?.version === members.version;
+  }
+
+  /** No leader proposes members before the former ones are in force: so those are by now. */
+  #endFormer(next: Membership): void {
+    const { pending } = this;
+    if (pending === undefined || !this.#isPendingLogged) return;
+    if (pending.version < next.version) this.activateMembership(pending.version);
+  }
+
+  /** Members that are in force by the word of another; newer ones stay proposed. */
+  #enforce(members: Membership): void {
+    const { pending } = this;
+    const isLogged = this.#isPendingLogged;
+    this.membership = members;
+    this.pending = undefined;
+    this.#keepMembership();
+    this.proposeMembership(pending);
+    this.#isPendingLogged = isLogged;
   }
 
   /** The newest members that a leader has seen, by NEWLEADER; it has seen all that is to be. */
   learnMembership(text: string): void {
     const seen = text === "" ? undefined : Membership.read(text);
     if (seen === undefined) return;
-    if (seen.version <= this.membership.version) this.#forgetPending();
-    else this.proposeMembership(seen);
+    if (seen.version <= this.membership.version) return this.#forgetPending();
+    this.#endFormer(seen);
+    this.proposeMembership(seen);
   }
 
   /** What is committed `through` a zxid puts the pending members into force, if they are in it. */
@@ -140,14 +180,11 @@ export class Peer {
     const theirs = Membership.read(membership);
     const known = this.#newestVersion;
     const isNews = theirs !== undefined && theirs.version > this.membership.version;
-    if (isNews) {
-      const former = this.pending;
-      this.membership = theirs;
-      this.pending = undefined;
-      this.#keepMembership();
-      this.proposeMembership(former);
-    }
-    if (told !== undefined && told.version > this.#newestVersion) this.proposeMembership(told);
+    if (isNews) this.#enforce(theirs);
+    // What is in the own history is not given up for what may be in none.
+    const isOpen = this.pending === undefined || !this.#isPendingLogged;
+    const isNewest = told !== undefined && told.version > this.#newestVersion;
+    if (isOpen && isNewest) this.proposeMembership(told);
     return isNews || this.#newestVersion > known;
   }
 
@@ -158,8 +195,8 @@ export class Peer {
   /** Members whose transaction is not in the log, any more or at all, cannot be completed here. */
   forgetUnlogged(): void {
     const { pending } = this;
-    if (pending === undefined || pending.version <= this.log.last) return;
-    if (counterOf(pending.version) !== 0) this.#forgetPending();
+    if (pending === undefined || counterOf(pending.version) === 0) return;
+    if (!this.#isPendingLogged || pending.version > this.log.last) this.#forgetPending();
   }
 
   #forgetPending(): void {
@@ -224,7 +261,8 @@ export class Peer {
 
   /** Members are pending from the step in which their transaction comes into the log. */
   #noteReconfig(batch: LogBatch): void {
-    if (this.options.reconfigEnabled) this.proposeMembership(reconfigIn(batch));
+    if (!this.options.reconfigEnabled) return;
+    for (const members of reconfigsIn(batch)) this.#logMembership(members);
   }
 
   /** Applies what is logged up to `through`. */

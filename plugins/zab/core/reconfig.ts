@@ -102,14 +102,18 @@ export function refusalOf(error: unknown): ErrorName {
   return error.kind;
 }
 
-/** The members that the last reconfiguration in a batch makes; undefined when there is none. */
-export function reconfigIn({ bytes }: LogBatch): Membership | undefined {
-  let found = -1;
+/** The members that each reconfiguration in a batch makes, in order. */
+export function reconfigsIn({ bytes }: LogBatch): readonly Membership[] {
+  let found = NONE;
   for (let at = 0; at < bytes.length; at += 4 + getInt(bytes, at)) {
-    if (getInt(bytes, at + TYPE_AT) === OPCODES.reconfig) found = at;
+    if (getInt(bytes, at + TYPE_AT) !== OPCODES.reconfig) continue;
+    const members = membersIn(bytes, at);
+    if (members !== undefined) found = [...found, members];
   }
-  return found < 0 ? undefined : membersIn(bytes, found);
+  return found;
 }
+
+const NONE: readonly Membership[] = [];
 
 /** A reconfig's body is that of a setData: path, then the text of the members (PP 2). */
 function membersIn(bytes: Uint8Array, at: number): Membership | undefined {

@@ -125,6 +125,8 @@ export class ZabCore {
   #take(input: Input): void {
     const peer = this.#peer;
     switch (input.kind) {
+      case "recalled":
+        return peer.recallMembership(input.members);
       case "replayed":
         return peer.replayed(input.batch);
       case "start":

@@ -288,6 +288,46 @@ test("a removed member that comes back hears it from who knows better, and has n
   );
 });
 
+test("a removed member counts by its checkpoint's members too when its log tells of none", () => {
+  const lone = new LoneCore({ reconfigEnabled: true });
+  const { members = "" } = reconfigTxn(z(3, 1), [3, 5, 6]);
+  lone.step({ kind: "recalled", members });
+  const best = { zxid: z(3, 2), peerEpoch: 3 };
+  for (const sid of [2, 3]) lone.vote(sid, 1, best);
+  lone.pass(200);
+  assert.equal(lone.take("listen"), [], "1, 2 and 3 alone are an ensemble no more");
+  lone.vote(5, 1, best);
+  lone.pass(200);
+  assert.is(lone.take("listen").length, 1);
+});
+
+test("where the log or the leader has newer members, the former ones are in force", () => {
+  const former = reconfigTxn(z(3, 3), [1, 3, 5]);
+  const next = reconfigTxn(z(3, 4), [1, 5, 6]);
+  const replayed = new LoneCore({ reconfigEnabled: true }, undefined, [former, next]);
+  assert.is(replayed.core.membership, former.members);
+  const given = new LoneCore({ reconfigEnabled: true });
+  given.discover();
+  given.packet({ kind: "snap", zxid: z(3, 9) });
+  given.step({ kind: "snapshot-received", ok: true });
+  given.packet({ kind: "new-leader", epoch: 4, membership: next.members ?? "" });
+  given.step({ kind: "recalled", members: former.members ?? "" });
+  given.step({ kind: "installed" });
+  assert.is(given.core.membership, former.members);
+});
+
+test("who leads has forgotten the members that it had only heard of", () => {
+  const lone = new LoneCore({ reconfigEnabled: true });
+  const { members: pending = "" } = reconfigTxn(z(3, 1), [1, 2]);
+  const best = { zxid: z(3, 2), peerEpoch: 3 };
+  lone.vote(2, 1, { ...best, membership: lone.core.membership, pending });
+  for (const sid of [2, 3]) lone.vote(sid, 1, { ...best, round: 2 });
+  lone.pass(200);
+  lone.reign();
+  assert.is(lone.core.status.role, "leader");
+  assert.match(lone.core.membership, /server\.3/);
+});
+
 test("servers join, take over and are removed while others write", () => {
   const cluster = new Cluster(3, 0, { reconfigEnabled: true, joiners: 3 });
   cluster.settle(2_000);
