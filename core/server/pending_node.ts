@@ -1,5 +1,5 @@
-import { STAT, STAT_INTS } from "../tree/digest.ts";
-import { decodeUtf8, putPart } from "../wire/jute.ts";
+import { CRC_START, crcOfBytes, STAT, STAT_INTS } from "../tree/digest.ts";
+import { decodeUtf8, type JuteWriter, putPart } from "../wire/jute.ts";
 import { type Acl, OPEN_ACL } from "../wire/records.ts";
 import { type Zxid, zxidHigh, zxidLow } from "../wire/zxid.ts";
 
@@ -235,3 +235,15 @@ export class ChangeQueue {
 }
 
 const NO_PENDING = new PendingNode();
+
+/** Of a path at `start..end`, behind which its data lies; the root's path is empty. */
+export function crcOfPathAndData(
+  out: JuteWriter,
+  start: number,
+  end: number,
+  dataBytes: number,
+): number {
+  const { bytes } = out;
+  const crc = end - start === 1 ? CRC_START : crcOfBytes(CRC_START, bytes, start, end);
+  return crcOfBytes(crc, bytes, end + 4, end + 4 + dataBytes);
+}

@@ -63,6 +63,7 @@ export class TreePreparer implements Preparer {
     context.ids = request.ids;
     context.zxid = stamp.zxid;
     context.timeMs = stamp.timeMs;
+    context.aclBytes = 0;
     this.#operations.txnType = request.opcode;
     this.#overlay.begin();
     return out.reserve(TXN_HEADER_BYTES);
@@ -117,10 +118,7 @@ export class TreePreparer implements Preparer {
 
   #closeSession(session: SessionId, out: JuteWriter): ErrorName | undefined {
     if (!this.#overlay.isSessionAlive(session)) return "SessionExpired";
-    const paths = this.#overlay.ephemeralsOf(session);
-    out.strings(paths);
-    for (const path of paths) this.#operations.removeEphemeral(path);
-    this.#overlay.sessionClosing(session);
+    this.#overlay.closeSession(session, this.#operations.context.zxid, out);
     return undefined;
   }
 

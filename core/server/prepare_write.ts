@@ -1,5 +1,5 @@
 import { type ErrorName, ZkError } from "../errors/zk_error.ts";
-import { CRC_START, crcOfBytes, STAT } from "../tree/digest.ts";
+import { STAT } from "../tree/digest.ts";
 import { CONTAINER_OWNER_HIGH, kindOfOwner, TTL_MARK } from "../tree/owner.ts";
 import {
   hasParentAt,
@@ -12,14 +12,15 @@ import type { Quotas } from "../tree/quota.ts";
 import type { Tree } from "../tree/tree.ts";
 import type { JuteReader, JuteWriter } from "../wire/jute.ts";
 import { ANY_VERSION, OPCODES, PERMS } from "../wire/opcodes.ts";
-import { type Id, readAcls, writeAcls } from "../wire/records.ts";
+import { type Id, readAcls } from "../wire/records.ts";
 import { NO_SESSION, type SessionId } from "../wire/session_id.ts";
 import { type Zxid, zxidHigh, zxidLow } from "../wire/zxid.ts";
 import { CREATE_MODES, createType, isReadableInMulti, refuseMode } from "./create_mode.ts";
 import { nextVersion } from "./next_version.ts";
 import type { Overlay } from "./overlay.ts";
-import type { PendingNode } from "./pending_node.ts";
+import { crcOfPathAndData, type PendingNode } from "./pending_node.ts";
 import type { Permissions } from "./permissions.ts";
+import { type AclCount, writeTxnAcls } from "./txn_acls.ts";
 
 /** What preparing depends on besides the request. */
 export interface PrepareRules {
@@ -38,7 +39,7 @@ export interface PrepareRules {
 }
 
 /** Who asks, and the stamp on the answer; one object serves every request. */
-export interface WriteContext {
+export interface WriteContext extends AclCount {
   session: SessionId;
   ids: readonly Id[];
   zxid: Zxid;
@@ -56,7 +57,13 @@ const NODES_MAX = 60_000_000;
  */
 export class WriteOperations {
   /** The request being prepared; set by the caller before {@link prepare}. */
-  readonly context: WriteContext = { session: NO_SESSION, ids: [], zxid: 0, timeMs: 0 };
+  readonly context: WriteContext = {
+    session: NO_SESSION,
+    ids: [],
+    zxid: 0,
+    timeMs: 0,
+    aclBytes: 0,
+  };
   /** Type of the transaction that {@link prepare} wrote last; not the opcode in a multi. */
   txnType = 0;
   readonly #overlay: Overlay;
@@ -151,7 +158,7 @@ export class WriteOperations {
     const isPlain = this.txnType === OPCODES.create || this.txnType === OPCODES.create2;
     out.rawPart(bytes, this.#pathEnd, dataEnd);
     const crc = crcOfPathAndData(out, start, end, dataBytes);
-    writeAcls(out, acls.value);
+    if (!writeTxnAcls(out, acls.value, this.context)) return "InvalidAcl";
     if (isPlain) out.boolean(mode.ephemeral);
     const cversion = (parent.cversion + 1) | 0;
     out.int(cversion);
@@ -200,15 +207,6 @@ export class WriteOperations {
     this.#copyPath(bytes, "", out);
     this.#remove(node, this.#lookAtParent(bytes));
     return undefined;
-  }
-
-  /** Records that a session's ephemeral goes with it. */
-  removeEphemeral(path: string): void {
-    const bytes = ENCODER.encode(path);
-    const node = this.#overlay.look(bytes, 0, bytes.length);
-    if (!node.exists) return;
-    const end = parentEnd(bytes, 0, bytes.length);
-    this.#remove(node, this.#overlay.lookAtParent(bytes, 0, end));
   }
 
   #setData(reader: JuteReader, out: JuteWriter): ErrorName | undefined {
@@ -262,7 +260,7 @@ export class WriteOperations {
     if (full !== undefined) return full;
     const next = nextVersion(node.aversion);
     this.#copyPath(bytes, "", out);
-    writeAcls(out, acls.value);
+    if (!writeTxnAcls(out, acls.value, this.context)) return "InvalidAcl";
     out.int(next);
     this.#overlay.change(node, this.context.zxid);
     node.acls = acls.value;
@@ -389,12 +387,3 @@ export class WriteOperations {
     return exceeded ? "QuotaExceeded" : undefined;
   }
 }
-
-/** Of a path at `start..end`, behind which its data lies; the root's path is empty. */
-function crcOfPathAndData(out: JuteWriter, start: number, end: number, dataBytes: number): number {
-  const { bytes } = out;
-  const crc = end - start === 1 ? CRC_START : crcOfBytes(CRC_START, bytes, start, end);
-  return crcOfBytes(crc, bytes, end + 4, end + 4 + dataBytes);
-}
-
-const ENCODER = new TextEncoder();
