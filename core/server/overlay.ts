@@ -1,13 +1,15 @@
-import { DigestSum, digestOfStat } from "../tree/digest.ts";
-import { isBelowSystem } from "../tree/path.ts";
+import { DigestSum, digestOfStat, STAT } from "../tree/digest.ts";
+import { isBelowSystem, parentEnd } from "../tree/path.ts";
 import { NO_NODE, type Tree } from "../tree/tree.ts";
-import { decodeUtf8 } from "../wire/jute.ts";
+import type { JuteWriter } from "../wire/jute.ts";
 import { SessionId, SessionMap } from "../wire/session_id.ts";
 import type { Zxid } from "../wire/zxid.ts";
 import { ChangeQueue, PendingNode, PendingTable } from "./pending_node.ts";
 
 const POOL_MAX = 4096;
 const PATH_BYTES_KEPT = 1024;
+/** Paths that the end of a session lists, bytes: no server of Apache's takes a longer packet. */
+const LISTED_BYTES_MAX = 960 * 1024;
 
 /**
  * The tree as it will be: the applied one, and over it the full state of each node that
@@ -62,7 +64,7 @@ export class Overlay {
     into.setPath(bytes, start, end);
     into.hash = hash;
     into.isSystem = isBelowSystem(bytes, start, end);
-    const node = tree.findHashed(hash, bytes, start, end);
+    const node = this.#remaining(tree.findHashed(hash, bytes, start, end));
     into.exists = node !== NO_NODE;
     into.digest = 0;
     if (node === NO_NODE) return into;
@@ -75,6 +77,14 @@ export class Overlay {
     }
     tree.copyStatInts(node, into.ints, 0);
     return into;
+  }
+
+  /** The applied node, unless it goes with a session that is closing. */
+  #remaining(node: number): number {
+    if (node === NO_NODE) return node;
+    const [high, low] = [this.#tree.ownerHigh(node), this.#tree.ownerLow(node)];
+    if (high === 0 && low === 0) return node;
+    return this.#sessions.getHalves(high, low) === "closing" ? NO_NODE : node;
   }
 
   /** From here on {@link rollback} goes back to where it is now. */
@@ -95,6 +105,11 @@ export class Overlay {
    */
   change(node: PendingNode, zxid: Zxid): void {
     this.#sum.subtract(node.digest);
+    if (node.zxid === zxid) {
+      // What it was before this transaction is kept already.
+      if (node.isOwned) this.#disown(node);
+      return;
+    }
     this.#changes.push(node, zxid, node.zxid === 0 ? this.#add(node) : this.#save(node));
     node.zxid = zxid;
   }
@@ -178,23 +193,49 @@ export class Overlay {
   }
 
   /**
-   * Paths of the ephemerals a session will have, in order of creation. Takes time for what the
-   * session has, not for what is in flight: thousands of sessions may end at once.
+   * Ends a session: the ephemerals that it will have go, and their paths are appended to `out`, in
+   * order of creation. Takes time for what the session has, not for what is in flight, and makes
+   * nothing for what is applied already: {@link look} finds none of it any more. A list that gets
+   * too long is cut (ZOOKEEPER-4306): whoever applies the end removes the rest too.
    */
-  ephemeralsOf(session: SessionId): string[] {
-    const paths: string[] = [];
+  closeSession(session: SessionId, zxid: Zxid, out: JuteWriter): void {
     const tree = this.#tree;
+    const countAt = out.reserve(4);
+    let count = 0;
+    const gone = (path: Uint8Array, length: number): void => {
+      this.#childGone(path, parentEnd(path, 0, length), zxid);
+      if (out.length - countAt + length > LISTED_BYTES_MAX) return;
+      count += 1;
+      out.int(length);
+      out.rawPart(path, 0, length);
+    };
+    let path = new Uint8Array(PATH_BYTES_KEPT);
     let node = tree.firstEphemeral(session.high, session.low);
     for (; node !== NO_NODE; node = tree.nextEphemeral(node)) {
       const length = tree.pathLength(node);
-      const path = new Uint8Array(length);
+      if (length > path.length) path = new Uint8Array(length);
       tree.writePath(node, path, 0);
       // What is in flight says itself whether it will be there, below.
-      const pending = this.#table.find(tree.hash(path, 0, length), path, 0, length);
-      if (pending === undefined) paths.push(decodeUtf8(path, 0, length));
+      if (this.#table.find(tree.hash(path, 0, length), path, 0, length) !== undefined) continue;
+      if (!isBelowSystem(path, 0, length)) this.#sum.subtract(tree.digest(node));
+      gone(path, length);
     }
-    for (const pending of this.#owned.get(session) ?? []) paths.push(pending.text);
-    return paths;
+    for (const pending of [...(this.#owned.get(session) ?? [])]) {
+      gone(pending.path, pending.pathLength);
+      this.change(pending, zxid);
+      pending.exists = false;
+      this.commit(pending);
+    }
+    out.intAt(countAt, count);
+    this.#sessions.set(session, "closing");
+  }
+
+  #childGone(path: Uint8Array, end: number, zxid: Zxid): void {
+    const parent = this.lookAtParent(path, 0, end);
+    this.change(parent, zxid);
+    parent.childCount -= 1;
+    parent.setLong(STAT.pzxid, zxid);
+    this.commit(parent);
   }
 
   /** Whether a session will exist and not be closing. */
@@ -211,10 +252,6 @@ export class Overlay {
 
   sessionCreated(session: SessionId): void {
     this.#sessions.set(session, "created");
-  }
-
-  sessionClosing(session: SessionId): void {
-    this.#sessions.set(session, "closing");
   }
 
   /** The creation or closing of a session has been applied. */

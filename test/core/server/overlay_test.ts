@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import { Overlay } from "../../../core/server/overlay.ts";
 import { STAT } from "../../../core/tree/digest.ts";
 import { Tree } from "../../../core/tree/tree.ts";
+import { JuteReader, JuteWriter } from "../../../core/wire/jute.ts";
 import { SessionId } from "../../../core/wire/session_id.ts";
 
 const ENCODER = new TextEncoder();
@@ -39,6 +40,15 @@ function remove(overlay: Overlay, text: string, zxid: number): void {
   overlay.commit(node);
 }
 
+/** Ends a session. @returns the paths that its end lists. */
+function close(overlay: Overlay, session: SessionId, zxid: number): readonly string[] {
+  const out = new JuteWriter();
+  overlay.begin();
+  overlay.closeSession(session, zxid, out);
+  const reader = new JuteReader(out.copy());
+  return Array.from({ length: reader.int() }, () => reader.string() ?? "");
+}
+
 function versionOf(overlay: Overlay, text: string): number | undefined {
   const path = ENCODER.encode(text);
   const node = overlay.look(path, 0, path.length);
@@ -72,7 +82,8 @@ test("what was rolled back is as it was, with digest and owner", () => {
   assert.equal([overlay.digestHigh, overlay.digestLow], digest);
   assert.is(versionOf(overlay, "/kept"), 0);
   assert.is(versionOf(overlay, "/gone"), undefined);
-  assert.equal(overlay.ephemeralsOf(session), ["/kept"]);
+  assert.equal(close(overlay, session, 3), ["/kept"]);
+  assert.is(versionOf(overlay, "/kept"), undefined);
 });
 
 test("a node that a later transaction changed too stays until that is applied", () => {
@@ -99,8 +110,9 @@ test("an ephemeral that another session makes anew in flight is that session's",
   remove(overlay, "/e", 2);
   overlay.begin();
   create(overlay, "/e", 3, second);
-  assert.equal(overlay.ephemeralsOf(first), []);
-  assert.equal(overlay.ephemeralsOf(second), ["/e"]);
+  assert.equal(close(overlay, first, 4), []);
+  assert.is(versionOf(overlay, "/e"), 0);
+  assert.equal(close(overlay, second, 5), ["/e"]);
 });
 
 test("more in flight than the tables begin with, and a rollback across their growth", () => {
