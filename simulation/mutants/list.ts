@@ -158,20 +158,26 @@ const STORAGE: readonly Mutant[] = [
     "    this.#state = stateOf(this.#state.zxid, -1, installCount);",
     "    this.#state = stateOf(changes.zxid, -1, installCount);",
   ]),
-  mutant(
-    "memory kept after an aborted SNAP (3642)",
-    `${CORE}/peer.ts`,
-    [
-      '    this.#isTreeForeign = true;\n    this.emit({ kind: "receive-snapshot", link, zxid });',
-      "    this.#installing = { epoch: this.currentEpoch, zxid };\n" +
-        '    this.emit({ kind: "receive-snapshot", link, zxid });',
+  {
+    name: "memory kept after an aborted SNAP (3642)",
+    edits: [
+      {
+        file: "core/server/replica.ts",
+        find: "    this.#reset(this.#parts.makeTree());\n    const loader",
+        put: "    this.#reset(tree);\n    const loader",
+      },
+      {
+        file: `${CORE}/peer.ts`,
+        find: "    this.#isTreeForeign = true;\n",
+        put: "    this.#installing = { epoch: this.currentEpoch, zxid };\n",
+      },
+      {
+        file: `${CORE}/peer.ts`,
+        find: '      case "snapshot-received":\n        this.#busyTree = "no";\n',
+        put: '      case "snapshot-received":\n        this.#treeIs(this.#installing.zxid);\n',
+      },
     ],
-    [
-      '      case "snapshot-received":\n        this.#busyTree = "no";\n',
-      '      case "snapshot-received":\n        this.#busyTree = "no";\n' +
-        "        if (input.ok) this.#treeIs(this.#installing.zxid);\n",
-    ],
-  ),
+  },
   {
     name: "a checkpoint of what is not committed",
     edits: [
@@ -182,8 +188,8 @@ const STORAGE: readonly Mutant[] = [
       },
       {
         file: "plugins/zab/driver.ts",
-        find: "    const { lastZxid } = storage;\n",
-        put: "    const { lastZxid } = storage;\n    this.#hasDelivered = true;\n",
+        find: '    this.#input({ kind: "start", stored',
+        put: '    this.#hasDelivered = true;\n    this.#input({ kind: "start", stored',
       },
       {
         file: "storage/sqlite/storage_engine.ts",
@@ -246,14 +252,18 @@ const SERVER: readonly Mutant[] = [
 /** Every mutant; the seeds must catch each. */
 export const MUTANTS: readonly Mutant[] = [...ZAB, ...STORAGE, ...SERVER];
 
-/** Names of some that one seed or two catch: enough to see each time that the checkers work. */
-export const QUICK: ReadonlySet<string> = new Set([
-  "acknowledgement before fsync",
-  "DIFF moves the last zxid (2355)",
-  "the window of transactions is not fed while synchronising (4925)",
-  "TRUNC off by one",
-  "append() resolves before the disk has the row",
-  "a checkpoint of what is not committed",
-  "a read before the own write",
-  "a reply before its event",
+/**
+ * Some that few seeds catch, and from which seed on: enough to see each time that the checkers
+ * work.
+ */
+export const QUICK: ReadonlyMap<string, number> = new Map([
+  ["the old quorum alone in a reconfig", 2],
+  ["a sync asks no quorum", 7],
+  ["memory kept after an aborted SNAP (3642)", 1],
+  ["acknowledgement before fsync", 1],
+  ["TRUNC off by one", 1],
+  ["append() resolves before the disk has the row", 1],
+  ["a checkpoint of what is not committed", 1],
+  ["a read before the own write", 1],
+  ["a reply before its event", 1],
 ]);

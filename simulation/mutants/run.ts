@@ -1,7 +1,7 @@
 /**
  * Breaks a copy of the sources on purpose, one mutant at a time, and counts the seeds until it is
  * noticed: `npm run mutants -- --seeds 200 [--only TEXT] [--jobs N]`. `--quick` tries only those
- * that few seeds catch. Exits 1 when one lives, or when the text that it changes is not there any
+ * that few seeds catch, from a seed that is known to come shortly before. Exits 1 when one lives, or when the text that it changes is not there any
  * more.
  */
 import { execFile } from "node:child_process";
@@ -57,8 +57,11 @@ function breakCopy(folder: string, { name, edits }: Mutant): () => void {
 }
 
 /** What the seeds say: the number of seeds run, and why the last one failed. */
-function runSeeds(folder: string): Promise<{ seeds: number; reason: string } | undefined> {
-  const { seeds, from } = values;
+function runSeeds(
+  folder: string,
+  from: string,
+): Promise<{ seeds: number; reason: string } | undefined> {
+  const { seeds } = values;
   const file = "simulation/seeds/run.ts";
   const args = [...process.execArgv, file, "--jobs", "1", "--seeds", seeds, "--from", from];
   const options = { cwd: folder, encoding: "utf8", maxBuffer: OUTPUT_BYTES_MAX } as const;
@@ -76,7 +79,8 @@ function runSeeds(folder: string): Promise<{ seeds: number; reason: string } | u
 async function attempt(folder: string, mutant: Mutant): Promise<[isCaught: boolean, line: string]> {
   try {
     const undo = breakCopy(folder, mutant);
-    const caught = await runSeeds(folder).finally(undo);
+    const quick = values.quick ? QUICK.get(mutant.name) : undefined;
+    const caught = await runSeeds(folder, String(quick ?? values.from)).finally(undo);
     if (caught === undefined) return [false, `LIVES after ${values.seeds}`];
     return [true, `${String(caught.seeds).padStart(5)}  ${caught.reason.slice(0, 110)}`];
   } catch (error) {
