@@ -1,8 +1,8 @@
 /**
  * Breaks a copy of the sources on purpose, one mutant at a time, and counts the seeds until it is
  * noticed: `npm run mutants -- --seeds 200 [--only TEXT] [--jobs N]`. `--quick` tries only those
- * that few seeds catch, from a seed that is known to come shortly before. Exits 1 when one lives, or when the text that it changes is not there any
- * more.
+ * that few seeds catch, each from a seed at which it is known to be caught soon. Exits 1 when one
+ * lives, or when the text that it changes is not there any more.
  */
 import { execFile } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";

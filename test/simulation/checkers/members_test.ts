@@ -20,7 +20,7 @@ function reconfigTo(zxid: number, lines: readonly string[]): LedgerEntry {
   return { zxid, previous: zxid - 1, bytes: writer.copy(0) };
 }
 
-test("a quorum is more than half of the voters, or of the weight in more than half of the groups", () => {
+test("a quorum is most of the voters, or most of the weight in most of the groups", () => {
   const isOne = (text: string, ...ids: number[]): boolean =>
     isQuorum(readMembers(text), (id) => ids.includes(id));
   const plain = [...FIRST, "server.4=h:1:2:observer;2181"].join("\n");
@@ -34,7 +34,7 @@ test("a quorum is more than half of the voters, or of the weight in more than ha
   assert.is(isOne(grouped, 1, 2, 3), true);
 });
 
-test("what is committed must be on the disks of a quorum, new members of the old and the new", () => {
+test("what is committed must be on disk at a quorum, new members at two", () => {
   const violations: string[] = [];
   const disks = new Map([
     [1, 12],
