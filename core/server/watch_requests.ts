@@ -7,6 +7,11 @@ import { notificationFrame } from "./notification.ts";
 import type { Reading } from "./reads.ts";
 import { WATCH } from "./watches.ts";
 
+/**
+ * What a null path is watched as, by {@link addWatch} and its kin: as in Apache's later releases it
+ * is a path of its own, at which nothing ever happens.
+ */
+const NULL_PATH = "\0";
 /** Notifications that belong to no transaction carry this zxid. */
 const NO_ZXID: Zxid = -1;
 
@@ -43,11 +48,11 @@ export function setWatches(reading: Reading, withPersistent: boolean): ErrorName
     else if (tree.pzxid(node) > since) tell(EVENT_TYPES.childrenChanged, path);
     else childWatches.add(path, connection, WATCH.standard);
   }
-  for (const path of pathsOf(persistentPaths, "")) {
+  for (const path of pathsOf(persistentPaths, NULL_PATH)) {
     dataWatches.add(path, connection, WATCH.persistent);
     childWatches.add(path, connection, WATCH.persistent);
   }
-  for (const path of pathsOf(recursivePaths, "")) {
+  for (const path of pathsOf(recursivePaths, NULL_PATH)) {
     dataWatches.add(path, connection, WATCH.recursive);
   }
   return undefined;
@@ -56,7 +61,7 @@ export function setWatches(reading: Reading, withPersistent: boolean): ErrorName
 /** Answers addWatch; the znode need not exist (CP 5.4). */
 export function addWatch(reading: Reading): ErrorName | undefined {
   const { reader, out, connection, context } = reading;
-  const path = reader.string() ?? "";
+  const path = reader.string() ?? NULL_PATH;
   const mode = reader.int();
   if (mode === 0) {
     context.dataWatches.add(path, connection, WATCH.persistent);
@@ -83,7 +88,7 @@ const WATCHER_TYPES = [
 /** Answers checkWatches and removeWatches: `NoWatcher` when there is none of the type. */
 export function changeWatches(reading: Reading, remove: boolean): ErrorName | undefined {
   const { reader, connection, context } = reading;
-  const path = reader.string() ?? "";
+  const path = reader.string() ?? NULL_PATH;
   const kinds = WATCHER_TYPES[reader.int()];
   if (kinds === undefined) throw new ZkError("MarshallingError");
   const { dataWatches, childWatches } = context;

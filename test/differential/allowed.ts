@@ -146,7 +146,7 @@ export const ALLOWED: readonly AllowedDifference[] = [
   },
   {
     name: "check-finds-others-watches",
-    source: section("5.4", "checkWatches only tests existence"),
+    source: WATCHER_TYPES, // The change that let modes coexist made the look-up by connection.
     reason: "3.8.0 finds watches of other connections too, and stumbles over paths without a slash",
     matches: ({ op, apache, zookit }) =>
       op?.op === "checkWatches" &&
@@ -208,17 +208,6 @@ export const ALLOWED: readonly AllowedDifference[] = [
     example: exampleOf({ op: "multi", ops: [{ ...plainNode("@/a"), flags: 9 }] }),
     apache: ["multi 0 [-1:-8]"],
     zookit: ["multi -5"],
-  },
-  {
-    name: "null-path-is-empty",
-    source: section("16, row 11", "null-vs-empty must be treated alike where sensible"),
-    reason: "a watch on a null path is one on the empty path, as kazoo writes that",
-    example: exampleOf(
-      { op: "addWatch", path: "", mode: 0 },
-      { op: "checkWatches", path: null, mode: 3 },
-    ),
-    apache: ["addWatch 0", "checkWatches -5"],
-    zookit: ["addWatch 0", "checkWatches 0"],
   },
   {
     name: "body-behind-an-error",
