@@ -25,7 +25,7 @@ function wordOf<T extends string>(...words: readonly [T, ...T[]]): ValueKind<T> 
 }
 
 /** Keys that are the same for clients (`ssl.`) and for other servers (`ssl.quorum.`). */
-export function tlsKeys(
+function tlsKeys(
   prefix: "ssl." | "ssl.quorum.",
   of: (config: ServerConfig) => TlsConfig,
   who: "clients" | "other servers",

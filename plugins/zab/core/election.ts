@@ -170,7 +170,7 @@ export class Election {
 }
 
 /** What a server says of itself at present. */
-export function notificationOf(peer: Peer): Notification {
+function notificationOf(peer: Peer): Notification {
   const { state, vote, membership, pending } = peer;
   const members = { membership: membership.toString(), pending: pending?.toString() };
   return { state, ...vote, version: 2, ...members, isZookit: true };

@@ -90,7 +90,7 @@ export function readPacket(reader: JuteReader): RawPacket {
  *
  * @throws {PeerProtocolError} when its epoch is 2^21 or more (D6); negative ones pass.
  */
-export function readPeerZxid(reader: JuteReader): Zxid {
+function readPeerZxid(reader: JuteReader): Zxid {
   const high = reader.int();
   const low = reader.int();
   if (high < EPOCH_MAX) return zxidFromHalves(high, low);

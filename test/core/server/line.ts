@@ -160,6 +160,16 @@ export class Line implements Connection {
     });
   }
 
+  /** What comes in a while, in short: for requests that are done a few at a time. */
+  async takeMore(): Promise<string[]> {
+    const answers: string[] = [];
+    for (let i = 0; i < 20; i++) {
+      await settle();
+      answers.push(...this.takeShort());
+    }
+    return answers;
+  }
+
   /** Sends and waits for what comes of it, in short. */
   async ask(...frames: readonly Uint8Array[]): Promise<string[]> {
     this.send(...frames);

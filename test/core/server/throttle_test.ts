@@ -21,16 +21,6 @@ function creates(...xids: readonly number[]): Uint8Array[] {
   return xids.map((xid) => frames.create(xid, `/n${xid}`));
 }
 
-/** What comes in a while, for writes that go a few at a time. */
-async function answersOf(line: Line): Promise<string[]> {
-  const answers: string[] = [];
-  for (let i = 0; i < 20; i++) {
-    await settle();
-    answers.push(...line.takeShort());
-  }
-  return answers;
-}
-
 test("writes above maxRequests wait and are done in order; others' reads do not wait", async () => {
   const { server, disk, counter } = await startThrottled({ maxRequests: 2 });
   const { line } = await Line.open(server);
@@ -41,8 +31,8 @@ test("writes above maxRequests wait and are done in order; others' reads do not 
   other.send(...creates(2));
   assert.is(counter("request_throttle_wait_count"), 3);
   disk.open();
-  assert.equal(await answersOf(line), ["1:0", "2:0", "3:0", "4:0", "5:0"]);
-  assert.equal(await answersOf(other), ["2:-110"]);
+  assert.equal(await line.takeMore(), ["1:0", "2:0", "3:0", "4:0", "5:0"]);
+  assert.equal(await other.takeMore(), ["2:-110"]);
   await server.stop();
 });
 
@@ -54,7 +44,7 @@ test("a write that has waited longer than waitMsMax is refused in its place", as
   await settle();
   clock.advance(60);
   disk.open();
-  assert.equal(await answersOf(line), ["1:0", "2:0", "3:-127", "4:-101", "5:-127", "6:0"]);
+  assert.equal(await line.takeMore(), ["1:0", "2:0", "3:-127", "4:-101", "5:-127", "6:0"]);
   assert.is(counter("throttled_ops"), 2);
   await server.stop();
 });
@@ -70,7 +60,7 @@ test("writes of a connection that is gone are dropped, the next one's are not", 
   assert.ok(await again.connect({ sessionId, password }));
   again.send(...creates(2));
   disk.open();
-  assert.equal(await answersOf(again), ["2:0"]);
+  assert.equal(await again.takeMore(), ["2:0"]);
   assert.equal(await again.ask(frames.exists(4, "/n3"), frames.exists(5, "/n1")), [
     "4:-101",
     "5:0",
@@ -89,7 +79,7 @@ test("without dropStale they are done all the same", async () => {
   assert.ok(await again.connect({ sessionId: session.sessionId, password: session.password }));
   again.send(...creates(2));
   disk.open();
-  assert.equal(await answersOf(again), ["2:-110"]);
+  assert.equal(await again.takeMore(), ["2:-110"]);
   await server.stop();
 });
 
@@ -123,7 +113,7 @@ test("a large write is closed out while too much is under way, and nothing else 
   assert.is(counter("large_requests_rejected"), 1);
   other.send(frames.create(1, "/small"));
   disk.open();
-  assert.equal(await answersOf(other), ["1:0"]);
+  assert.equal(await other.takeMore(), ["1:0"]);
   const again = new Line(server);
   assert.ok(await again.connect({ sessionId: session.sessionId, password: session.password }));
   assert.equal(await again.ask(frames.setData(3, "/a", large)), ["3:0"]);
