@@ -46,11 +46,11 @@ const ZAB: readonly Mutant[] = [
       { file: LEARNER_SYNC, find: "    if (peer.durable < this.#newLeaderAt) return;\n", put: "" },
       {
         file: "plugins/zab/disk_effects.ts",
-        find: 'if (effect.kind === "append") this.#queue.append(effect.batch);',
+        find: '    if (effect.kind !== "append") return this.#queue',
         put:
-          'if (effect.kind === "store-epoch") {\n' +
-          "      void this.#run(effect, replica).catch(this.#parts.failed);\n    }\n" +
-          '    else if (effect.kind === "append") this.#queue.append(effect.batch);',
+          '    if (effect.kind === "store-epoch") {\n' +
+          "      void this.#run(effect, replica).catch(this.#parts.failed);\n      return;\n    }\n" +
+          '    if (effect.kind !== "append") return this.#queue',
       },
     ],
   },
