@@ -25,6 +25,8 @@ export interface LinkOptions {
 const CHECKS_PER_TIMEOUT = 12;
 /** Longest silence of ours in ms, as in Apache's client, however long the time-out is. */
 const PING_INTERVAL_MS_MAX = 10_000;
+/** Many a connection ends before it has sent more. */
+const OUTPUT_BYTES_FRESH = 1024;
 /** A buffer that grew above this is not kept after it was sent. */
 const OUTPUT_BYTES_KEPT = 256 * 1024;
 
@@ -39,7 +41,7 @@ export class Link implements ByteSink, FrameSink {
   readonly #connection: Connection;
   readonly #cutter: FrameCutter;
   readonly #reader = new JuteReader(new Uint8Array(0));
-  readonly #out = new JuteWriter(16 * 1024);
+  readonly #out = new JuteWriter(OUTPUT_BYTES_FRESH);
   #isWritable = true;
   #isLost = false;
   #flushIsDue = false;

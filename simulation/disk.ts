@@ -13,6 +13,7 @@ import type {
   TreeFile,
   TreeState,
 } from "../storage/sqlite/disk.ts";
+import { kept } from "./kept.ts";
 import type { EffectKind, Machine } from "./machine.ts";
 import { type Medium, StoredArea } from "./medium.ts";
 import type { Random } from "./random.ts";
@@ -187,7 +188,7 @@ class SimulatedLog implements LogFile {
   }
 
   append(row: LogRow): Promise<void> {
-    const copy = { ...row, bytes: row.bytes.slice() };
+    const copy = { ...row, bytes: kept(row.bytes, 0, row.bytes.length) };
     return this.#file.change("log", () => this.#medium.appendRow(copy));
   }
 

@@ -1,5 +1,6 @@
 import { readTxnHeader, TxnHeader } from "../core/tree/txn.ts";
 import { epochOf, formatZxid, ZXID_ZERO, type Zxid } from "../core/wire/zxid.ts";
+import { kept } from "./kept.ts";
 
 /** A transaction that a serving server has delivered. */
 export interface LedgerEntry {
@@ -93,7 +94,10 @@ export class Ledger {
       return;
     }
     position.at = zxid;
-    const entry = { zxid, previous, bytes: bytes.slice(start, end) };
+    const known = this.#next.get(previous);
+    const isSame = known?.zxid === zxid && areEqual(known.bytes, bytes, start, end);
+    if (isSame && position.isServing) return;
+    const entry = isSame ? known : { zxid, previous, bytes: kept(bytes, start, end) };
     if (position.isServing) {
       this.#commit(server, entry);
     } else {
@@ -135,7 +139,9 @@ export class Ledger {
 
   #commit(server: number, entry: LedgerEntry): void {
     const known = this.#next.get(entry.previous);
-    if (known?.zxid === entry.zxid && areEqual(known.bytes, entry.bytes)) return;
+    if (known === entry) return;
+    const { bytes } = entry;
+    if (known?.zxid === entry.zxid && areEqual(known.bytes, bytes, 0, bytes.length)) return;
     const [before, zxid] = [formatZxid(entry.previous), formatZxid(entry.zxid)];
     if (known === undefined) {
       if (entry.previous > this.last) this.#commitGap(server, entry.previous);
@@ -183,8 +189,8 @@ export class Ledger {
   }
 }
 
-function areEqual(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+function areEqual(a: Uint8Array, b: Uint8Array, start: number, end: number): boolean {
+  if (a.length !== end - start) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[start + i]) return false;
   return true;
 }

@@ -22,14 +22,15 @@ export class StoredArea {
   readonly parts: Map<number, PartRow> = new Map();
   readonly nodes: Map<string, StoredNode> = new Map();
 
+  /** Takes the bytes over. */
   change({ parts = [], deleted = [], nodes, state }: TreeChange): void {
     for (const part of parts) this.parts.set(part.id, part);
     for (const path of deleted) this.nodes.delete(path);
     if (nodes !== undefined) {
       for (const [index, pathSize] of nodes.pathSizes.entries()) {
-        const record = nodes.records.slice(nodes.starts[index], nodes.starts[index + 1]);
+        const record = nodes.records.subarray(nodes.starts[index], nodes.starts[index + 1]);
         const path = new TextDecoder().decode(record.subarray(4, 4 + pathSize)) || "/";
-        this.nodes.set(path, { record, crc: nodes.crcs.slice(index * 4, index * 4 + 4) });
+        this.nodes.set(path, { record, crc: nodes.crcs.subarray(index * 4, index * 4 + 4) });
       }
     }
     if (state !== undefined) this.state = state;

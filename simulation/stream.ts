@@ -1,4 +1,5 @@
 import type { ByteSink, Connection, Peer } from "../core/contracts/transport.ts";
+import { kept } from "./kept.ts";
 import type { EffectKind, Ending, Machine } from "./machine.ts";
 import type { Route } from "./route.ts";
 import type { Due } from "./scheduler.ts";
@@ -35,7 +36,7 @@ class Pipe {
   /** Takes a copy of the bytes, as one packet or two. */
   write(bytes: Uint8Array): void {
     const cutAt = this.#route.cutAt(bytes.length);
-    const copy = copyOf(bytes);
+    const copy = kept(bytes, 0, bytes.length);
     if (cutAt > 0) this.push({ kind: "data", bytes: copy.subarray(0, cutAt) });
     this.push({ kind: "data", bytes: cutAt > 0 ? copy.subarray(cutAt) : copy });
   }
@@ -85,24 +86,6 @@ class Pipe {
     const delayMs = this.#route.delayMs();
     this.#due = scheduler.put(delayMs, this.#arrive);
   }
-}
-
-/** Small packets share memory, which is never written again: making an array for each is slow. */
-const SHARED_BYTES = 64 * 1024;
-let shared = new Uint8Array(SHARED_BYTES);
-let sharedEnd = 0;
-
-function copyOf(bytes: Uint8Array): Uint8Array {
-  const { length } = bytes;
-  if (length > SHARED_BYTES >> 4) return bytes.slice();
-  if (sharedEnd + length > SHARED_BYTES) {
-    shared = new Uint8Array(SHARED_BYTES);
-    sharedEnd = 0;
-  }
-  const copy = shared.subarray(sharedEnd, sharedEnd + length);
-  copy.set(bytes);
-  sharedEnd += length;
-  return copy;
 }
 
 /** One end of a simulated TCP connection. */

@@ -8,7 +8,7 @@ const LINES_KEPT = 4_000;
 export class Trace {
   #high = 0x811c_9dc5;
   #low = 0x1b87_3593;
-  readonly #lines: string[] = [];
+  readonly #lines: { readonly atMs: number; readonly text: string }[] = [];
   #first = 0;
 
   /** 16 hexadecimal digits. */
@@ -19,7 +19,8 @@ export class Trace {
 
   /** The newest lines, oldest first. */
   get lines(): readonly string[] {
-    return [...this.#lines.slice(this.#first), ...this.#lines.slice(0, this.#first)];
+    const inOrder = [...this.#lines.slice(this.#first), ...this.#lines.slice(0, this.#first)];
+    return inOrder.map(({ atMs, text }) => `${atMs.toFixed(3).padStart(12)}  ${text}`);
   }
 
   number(value: number): void {
@@ -48,7 +49,7 @@ export class Trace {
   line(atMs: number, text: string): void {
     this.number(atMs);
     this.text(text);
-    this.#lines[this.#first] = `${atMs.toFixed(3).padStart(12)}  ${text}`;
+    this.#lines[this.#first] = { atMs, text };
     this.#first = (this.#first + 1) % LINES_KEPT;
   }
 

@@ -167,8 +167,9 @@ class SliceWriter {
   readonly #stat = new Int32Array(STAT_INTS);
   #acls: AclRecord[] = [];
   #nodeCount = 0;
-  // Used again for each slice: megabytes of new buffers would make the collector's work long.
-  readonly #writer = new JuteWriter(SLICE_BYTES_MAX + 4_096);
+  // Used again for each slice: megabytes of new buffers would make the collector's work long. It
+  // begins small, since what has changed since the last checkpoint may be little.
+  readonly #writer = new JuteWriter(4_096);
   isFirst = true;
 
   constructor(tree: Tree) {

@@ -17,6 +17,9 @@ export interface SeedOutcome {
 
 /** Runs a seed; what is found wrong is part of the outcome. */
 export async function outcomeOf(seed: number, servers: number | undefined): Promise<SeedOutcome> {
+  // Nobody is shown where an error comes from, and finding that out takes long.
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
   try {
     const { report, counts, acknowledged, coverage } = await runSeed(seed, { servers });
     const { hash, virtualMs } = report;
@@ -27,5 +30,7 @@ export async function outcomeOf(seed: number, servers: number | undefined): Prom
     const failure = { message, trace: error.trace };
     const nothing = { counts: false, acknowledged: 0, virtualMs: 0, coverage: [] };
     return { seed, hash: "", ...nothing, failure };
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
 }

@@ -41,7 +41,8 @@ export class Visitor {
     this.#client = this.#begin();
     this.#number = parts.history.nextClient();
     machine.died.add(() => {
-      for (const end of [...this.#waiting]) end();
+      for (const end of this.#waiting) end();
+      this.#waiting.clear();
     });
   }
 
@@ -104,12 +105,11 @@ export class Visitor {
   #whileAlive(done: Promise<void>): Promise<void> {
     if (!this.machine.isAlive) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      const end = (): void => {
-        this.#waiting.delete(end);
+      this.#waiting.add(resolve);
+      done.then(() => {
+        this.#waiting.delete(resolve);
         resolve();
-      };
-      this.#waiting.add(end);
-      done.then(end, reject);
+      }, reject);
     });
   }
 

@@ -7,18 +7,18 @@ import { crcOfPart } from "./log_check.ts";
  * Slices are small, so that cutting one takes no time; a commit, which waits for a disk, is not.
  */
 const FULL_BYTES = 256 << 10;
-const SLACK_BYTES = 64 << 10;
-/** Records of 100 bytes that fit; of smaller ones there may be more. */
-const RECORDS = (FULL_BYTES + SLACK_BYTES) / 100;
+/** A checkpoint of a small change needs little; that of a whole tree makes the group grow once. */
+const FRESH_BYTES = 16 << 10;
+const FRESH_RECORDS = 128;
 
 /** Node records of several slices on their way into one change of the stored tree. */
 export class NodeGroup {
-  readonly #records = new JuteWriter(FULL_BYTES + SLACK_BYTES);
+  readonly #records = new JuteWriter(FRESH_BYTES);
   readonly #crcs = new JuteWriter();
   readonly #found: NodeRecord = { pathStart: 0, pathEnd: 0, aclAt: 0, end: 0 };
   // Used again for each group, as all here is: a collector's work is a pause for every client.
-  #starts = new Int32Array(RECORDS);
-  #pathSizes = new Int32Array(RECORDS);
+  #starts = new Int32Array(FRESH_RECORDS);
+  #pathSizes = new Int32Array(FRESH_RECORDS);
   #count = 0;
 
   get isFull(): boolean {

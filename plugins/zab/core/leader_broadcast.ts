@@ -172,6 +172,8 @@ export class LeaderBroadcast {
    */
   commit(): void {
     if (this.#heir !== undefined) return;
+    // Most of what comes, as answers to pings, has nothing to wait for.
+    if (this.#committed >= this.#peer.log.last && this.#syncs.length === 0) return;
     const through = this.#quorumHas();
     while (this.#committed < through) {
       this.#answerSyncs(through);

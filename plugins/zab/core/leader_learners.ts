@@ -156,9 +156,14 @@ export class LeaderLearners {
 
   #isQuorum(has: (link: LearnerLink) => boolean): boolean {
     const { sid: self } = this.#peer;
-    const sids = new Set([self]);
-    for (const link of this.links.values()) if (link.isVoting && has(link)) sids.add(link.sid);
-    return this.#peer.hasQuorum((sid) => sids.has(sid));
+    // Asked with every packet: makes nothing.
+    return this.#peer.hasQuorum((sid) => {
+      if (sid === self) return true;
+      for (const link of this.links.values()) {
+        if (link.sid === sid && link.isVoting && has(link)) return true;
+      }
+      return false;
+    });
   }
 
   #admit(id: LinkId, packet: QuorumPacket): void {
