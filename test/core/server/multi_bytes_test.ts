@@ -7,7 +7,7 @@ import { OPCODES } from "../../../core/wire/opcodes.ts";
 import { createServer, essentials } from "../../../mod.ts";
 import { MemoryStorage } from "../../../storage/memory/mod.ts";
 
-test("a create2 in a multi is logged as a create, and answered with a Stat all the same", async () => {
+test("a create2 in a multi is logged as a create, and yet answered with a Stat", async () => {
   const storage = new MemoryStorage();
   await using server = createServer({
     plugins: [

@@ -138,7 +138,8 @@ export class Members {
     const plan = this.#plans[id - 1] as Plan;
     const isOurs = plan.kind === "zookit";
     const [command, args] = isOurs ? zookitCommand(config, plan) : apacheCommand(config, plan);
-    const child = spawn(command, args, { cwd: dir, stdio: ["ignore", "pipe", "pipe"] });
+    const cwd = plan.program === undefined ? dir : ROOT; // Where the loader of TypeScript is.
+    const child = spawn(command, args, { cwd, stdio: ["ignore", "pipe", "pipe"] });
     const keep = (chunk: Buffer): void => {
       this.#logs.set(id, `${this.#logs.get(id) ?? ""}${chunk}`.slice(-20_000));
     };

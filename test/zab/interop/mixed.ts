@@ -1,5 +1,5 @@
 import * as assert from "uvu/assert";
-import { connect } from "../../../client/mod.ts";
+import { type ClientStatus, connect, type ZooKeeperClient } from "../../../client/mod.ts";
 import { Ledger } from "../ensemble/ledger.ts";
 import { type Kind, Members } from "../ensemble/members.ts";
 import type { PacketName } from "../wiretap.ts";
@@ -8,6 +8,8 @@ import type { PacketName } from "../wiretap.ts";
 const MISSED = 100;
 /** More than that. */
 const MANY = 700;
+/** How long a server may take to join whom others follow, on a machine with nothing else to do. */
+const SOON_MS = 2_000;
 
 /**
  * Three members, two of one kind and one of the other: the third leads first, then the second, then
@@ -109,6 +111,77 @@ export class Mixed {
     assert.is(await reader.exists(path), null);
   }
 
+  /** A leader dies with a transaction that `next` has too, unacknowledged: it stays. */
+  async handsDownItsLast(leader: number, next: number): Promise<void> {
+    const { members } = this;
+    const [third = 0] = members.ids.filter((id) => id !== leader && id !== next);
+    const path = `/handed-down-${leader}`;
+    const client = await connect({ servers: members.address(leader) });
+    members.tap.stall(leader, third);
+    members.tap.stall(next, leader);
+    const outcome = client.create(path, "").then(
+      () => "acknowledged",
+      () => "open",
+    );
+    await members.until(`${path} in the log of ${next}`, async () => {
+      return members.hasOnDisk(next, path) ? true : undefined;
+    });
+    await members.signal(leader, "SIGKILL");
+    members.tap.cut(leader, third);
+    await client.close();
+    assert.is(await outcome, "open");
+    assert.is(await members.serving([next, third]), next);
+    members.tap.heal();
+    members.start(leader);
+    assert.is(await members.serving(), next);
+    for (const id of members.ids) {
+      await using reader = await connect({ servers: members.address(id) });
+      await reader.sync(path);
+      assert.ok(await reader.exists(path), `${path} at ${id}`);
+    }
+  }
+
+  /** A follower is stopped until its leader gives it up; its clients hear that when it goes on. */
+  async isStopped(id: number, leader: number): Promise<void> {
+    const { members } = this;
+    const others = members.ids.filter((other) => other !== id);
+    const servers = others.map((other) => members.address(other)).join(",");
+    await using ledger = await Ledger.open(servers, `/while-${id}-is-stopped`);
+    await using client = await connect({ servers: members.address(id), timeoutMs: 20_000 });
+    const { id: session } = client.session;
+    await members.signal(id, "SIGSTOP");
+    await members.until(`a leader that has given up ${id}`, async () => {
+      const figures = await members.ask(leader, "mntr");
+      return /^zk_synced_followers\s+1\b/m.test(figures) ? true : undefined;
+    });
+    await ledger.write(MISSED);
+    const isSuspended = reaches(client, "suspended");
+    await members.signal(id, "SIGCONT");
+    await isSuspended;
+    await this.#isSynchronised(id, leader, "diff");
+    await reaches(client, "connected");
+    assert.is(client.session.id, session);
+    await ledger.check(members.address(id));
+  }
+
+  /** A follower comes back to a leader that others follow; at best it serves within two seconds. */
+  async isBackSoon(id: number): Promise<void> {
+    const { members } = this;
+    let bestMs = Number.POSITIVE_INFINITY;
+    for (let attempt = 1; attempt <= 3 && bestMs > SOON_MS; attempt++) {
+      await members.signal(id, "SIGKILL");
+      members.start(id);
+      await members.until(
+        `${id} to answer`,
+        async () => (await members.ask(id, "ruok")) || undefined,
+      );
+      const startedMs = performance.now();
+      await members.until(`${id} to serve`, () => members.mode(id));
+      bestMs = Math.min(bestMs, performance.now() - startedMs);
+    }
+    assert.ok(bestMs <= SOON_MS, `${bestMs} ms`);
+  }
+
   /** All have the same tree, whatever is acknowledged is in it, and no digest was a surprise. */
   async agrees(): Promise<void> {
     const { members, ledger } = this;
@@ -128,4 +201,15 @@ export class Mixed {
     const { type, from } = this.members.tap.lastSync(id) ?? {};
     assert.equal([type, from], [how, leader]);
   }
+}
+
+/** Resolves when the client's state is this. */
+function reaches(client: ZooKeeperClient, status: ClientStatus): Promise<void> {
+  return new Promise((resolve) => {
+    const subscription = client.state$.subscribe((state) => {
+      if (state.status !== status) return;
+      resolve();
+      queueMicrotask(() => subscription.unsubscribe());
+    });
+  });
 }

@@ -1,7 +1,8 @@
 import { test } from "uvu";
 import type { Kind } from "../ensemble/members.ts";
 import { Mixed } from "./mixed.ts";
-import { moveSession, stealSession, writeEverywhere } from "./sessions.ts";
+import { moveSession, stealSession } from "./sessions.ts";
+import { protectEverywhere, writeAtRandom, writeEverywhere } from "./writes.ts";
 
 /**
  * The cases for two members of one kind, 1 and 2, and one of the other, 3. Each begins where the
@@ -42,8 +43,25 @@ export async function mixedCases(pair: Kind, single: Kind): Promise<Mixed> {
     await mixed.agrees();
   });
 
+  test("the other kind leads: the single one is stopped for longer than syncLimit", async () => {
+    await mixed.isStopped(3, 2);
+    await mixed.agrees();
+  });
+
+  test("the other kind leads: whatever is written anywhere, digests and ACLs agree", async () => {
+    await writeAtRandom(mixed.members, 1);
+    await protectEverywhere(mixed.members);
+    await mixed.agrees();
+  });
+
   test("the single one leads again, and takes from its former leader by TRUNC", async () => {
     await mixed.losesItsLast(2, 3);
+    await mixed.agrees();
+  });
+
+  test("leaders of both kinds die with what only one of the other kind has: it stays", async () => {
+    await mixed.handsDownItsLast(3, 2);
+    await mixed.handsDownItsLast(2, 3);
     await mixed.agrees();
   });
 
@@ -56,6 +74,8 @@ export async function mixedCases(pair: Kind, single: Kind): Promise<Mixed> {
 
   test("members of both kinds take writes", async () => {
     await writeEverywhere(mixed.members);
+    await writeAtRandom(mixed.members, 2);
+    await protectEverywhere(mixed.members);
     await mixed.agrees();
   });
 

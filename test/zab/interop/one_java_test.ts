@@ -4,6 +4,10 @@ import { mixedCases } from "./mixed_cases.ts";
 
 requireApache();
 
-await mixedCases("zookit", "apache");
+const mixed = await mixedCases("zookit", "apache");
+
+test("a Zookit server that comes back to a leader of Apache's serves within two seconds", () => {
+  return mixed.isBackSoon(1);
+});
 
 test.run();

@@ -101,23 +101,6 @@ async function refusalOfFormer(
 
 const ATTEMPTS_MAX = 5;
 
-/** Each member takes writes, and numbers of sequential znodes are given out once. */
-export async function writeEverywhere(members: Members): Promise<void> {
-  const clients = await Promise.all(
-    members.ids.map((id) => connect({ servers: members.address(id) })),
-  );
-  const root = `/everywhere-${clients[0]?.session.id.toString(16)}`;
-  await clients[0]?.create(root, "");
-  const names = await Promise.all(
-    clients.map(async (client) => {
-      await client.sync(root);
-      return (await client.create(`${root}/s-`, "", { mode: "persistent-sequential" })).path;
-    }),
-  );
-  assert.is(new Set(names).size, clients.length);
-  await Promise.all(clients.map((client) => client.close()));
-}
-
 async function ownerOf(client: ZooKeeperClient, path: string): Promise<bigint | undefined> {
   return (await client.exists(path))?.ephemeralOwner;
 }
