@@ -34,7 +34,7 @@ async function startPair(first: number, second: number): Promise<number> {
 }
 
 for (const [first, second, third] of ORDERS) {
-  test(`${first}, ${second}, ${third} start: of the two with one history the higher id leads`, async () => {
+  test(`${first}, ${second}, ${third} start: of equals the higher id leads`, async () => {
     await killAll();
     const leader = await startPair(first, second);
     assert.is(leader, Math.max(first, second));
