@@ -25,7 +25,7 @@ const TICK_MS = 500;
 /** In memory where the system has such a place: nobody waits for a slow disk. */
 const FOLDER = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 /** Time for a server to start, vote and catch up, on a busy machine. */
-const SERVE_MS_MAX = 40_000;
+const SERVE_MS_MAX = 60_000;
 const POLL_MS = 50;
 
 /** What a member runs. */
