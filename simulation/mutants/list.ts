@@ -49,7 +49,8 @@ const ZAB: readonly Mutant[] = [
         find: '    if (effect.kind !== "append") return this.#queue',
         put:
           '    if (effect.kind === "store-epoch") {\n' +
-          "      void this.#run(effect, replica).catch(this.#parts.failed);\n      return;\n    }\n" +
+          "      void this.#run(effect, replica).catch(this.#parts.failed);\n" +
+          "      return;\n    }\n" +
           '    if (effect.kind !== "append") return this.#queue',
       },
     ],
