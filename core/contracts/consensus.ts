@@ -6,6 +6,7 @@ import type { Zxid } from "../wire/zxid.ts";
 import type { SessionTracker } from "./sessions.ts";
 import type { Snapshot, SnapshotSlice } from "./storage.ts";
 import { type Token, token } from "./token.ts";
+import type { Peer } from "./transport.ts";
 
 /**
  * A write on its way to the leader. Belongs to the caller, who uses it again: whoever keeps any of
@@ -48,6 +49,25 @@ export interface LearnerFigures {
   readonly ackedZxid: Zxid;
   /** Transactions sent to it and not acknowledged; 0 for observers and while it is not synced. */
   readonly lag: number;
+  /** What its connection has carried; undefined once that is closed. */
+  readonly traffic?: LearnerTraffic | undefined;
+}
+
+/** What the connection of a learner has carried, in packets as Apache counts them. */
+export interface LearnerTraffic {
+  readonly peer: Peer;
+  /** When it was made, wall clock, ms. */
+  readonly establishedMs: number;
+  /** At most so many packets, and exactly so many bytes, wait for the socket to take them. */
+  readonly queuedPackets: number;
+  readonly queuedBytes: number;
+  readonly received: number;
+  /** Without what was read from the log to bring it up to date. */
+  readonly sent: number;
+  /** Requests of clients among what was received. */
+  readonly requests: number;
+  /** The last zxid sent to it; -1 before the first. */
+  readonly lastZxid: Zxid;
 }
 
 /** What only a member of an ensemble can tell an operator. */

@@ -1,6 +1,8 @@
 import type { AdminReply, AdminValue } from "../../core/contracts/admin.ts";
+import type { LearnerFigures } from "../../core/contracts/consensus.ts";
 import type { ServerInspection } from "../../core/contracts/inspection.ts";
 import { counterOf, epochOf, formatZxid } from "../../core/wire/zxid.ts";
+import { formatPeer } from "./format.ts";
 
 type Fields = NonNullable<AdminReply["fields"]>;
 
@@ -63,13 +65,28 @@ export function learnersOf({ ensemble, status }: ServerInspection): Fields {
   return { epoch: status.epoch, pending_syncs: ensemble.leading.pendingSyncs, learners };
 }
 
-/** What `observers` answers; of the figures for each, Apache's tell more of its connection. */
+/** What `observers` answers, with Apache's keys and order (`LearnerHandler`). */
 export function observersOf({ ensemble }: ServerInspection): Fields {
   const learners = ensemble?.leading?.learners ?? [];
   const observers = learners.filter(({ isObserver, isSynced }) => isObserver && isSynced);
   return {
     synced_observers: observers.length,
-    observers: observers.map(({ id }) => ({ sid: id })),
+    observers: observers.map(observerOf),
+  };
+}
+
+function observerOf({ id, traffic }: LearnerFigures): AdminValue {
+  if (traffic === undefined) return { remote_socket_address: "<null>", sid: id };
+  return {
+    remote_socket_address: formatPeer(traffic.peer),
+    sid: id,
+    established: traffic.establishedMs,
+    queued_packets: traffic.queuedPackets,
+    queued_packets_size: traffic.queuedBytes,
+    packets_received: traffic.received,
+    packets_sent: traffic.sent,
+    requests: traffic.requests,
+    last_zxid: traffic.lastZxid,
   };
 }
 

@@ -133,7 +133,7 @@ export class ZabConsensus implements Consensus {
   }
 
   get ensemble(): EnsembleFigures {
-    return this.#figures.read(this.#core, this.#options);
+    return this.#figures.read(this.#core, this.#options, this.#quorum);
   }
 
   async start(replica: Replica): Promise<void> {

@@ -8,6 +8,7 @@ import type { Effect } from "./core/effect.ts";
 import { Membership } from "./core/membership.ts";
 import type { ZabOptions } from "./core/options.ts";
 import type { ZabMachine } from "./machine.ts";
+import type { QuorumPort } from "./net/quorum_port.ts";
 
 /** Place of the time in a batch: behind length, client id, cxid and zxid of its first (PP 2). */
 const TIME_OFFSET = 24;
@@ -60,8 +61,15 @@ export class ZabFigures {
   }
 
   /** What an operator may ask of the server now. */
-  read(core: ZabMachine, { initLimit, syncLimit }: ZabOptions): EnsembleFigures {
-    const { leader, learners, pendingSyncs } = core;
+  read(
+    core: ZabMachine,
+    { initLimit, syncLimit }: ZabOptions,
+    quorum: Pick<QuorumPort, "link">,
+  ): EnsembleFigures {
+    const { leader, pendingSyncs } = core;
+    const learners = core.learners.map(({ link, ...learner }) => {
+      return { ...learner, traffic: quorum.link(link)?.traffic };
+    });
     const uptimeMs = this.#clock.now() - this.#servesSinceMs;
     const proposalSizes = this.#sizes;
     const isLeader = core.status.role === "leader";

@@ -1,8 +1,9 @@
-import type { ConsensusStatus, LearnerFigures } from "../../core/contracts/consensus.ts";
+import type { ConsensusStatus } from "../../core/contracts/consensus.ts";
 import type { SessionTracker } from "../../core/contracts/sessions.ts";
 import type { SessionId } from "../../core/wire/session_id.ts";
 import type { Effect } from "./core/effect.ts";
 import type { Input } from "./core/input.ts";
+import type { LinkedLearner } from "./core/learner_link.ts";
 import type { ServerId } from "./messages.ts";
 
 /** The pure core, as its driver uses it: `ZabCore`, or what a test puts around it. */
@@ -20,7 +21,7 @@ export interface ZabMachine {
   /** Whom it votes for or follows. */
   readonly leader: ServerId;
   /** Its learners, while it leads. */
-  readonly learners: readonly LearnerFigures[];
+  readonly learners: readonly LinkedLearner[];
   /** Syncs that it has not answered, while it leads. */
   readonly pendingSyncs: number;
 }

@@ -1,3 +1,4 @@
+import type { LearnerFigures } from "../../../core/contracts/consensus.ts";
 import { counterOf, epochOf, type Zxid } from "../../../core/wire/zxid.ts";
 import type { QuorumPacket, ServerId } from "../messages.ts";
 import type { LinkId } from "./input.ts";
@@ -5,6 +6,11 @@ import type { Peer } from "./peer.ts";
 
 /** Owner of the sessions whose clients are connected to the leader itself. */
 export const LOCAL: LinkId = 0;
+
+/** What operators may know of a learner, with the link that it is on. */
+export interface LinkedLearner extends LearnerFigures {
+  readonly link: LinkId;
+}
 
 /** One learner, as its leader sees it. */
 export class LearnerLink {

@@ -1,4 +1,4 @@
-import type { ConsensusStatus, LearnerFigures } from "../../../core/contracts/consensus.ts";
+import type { ConsensusStatus } from "../../../core/contracts/consensus.ts";
 import type { SessionTracker, SessionTracking } from "../../../core/contracts/sessions.ts";
 import { invariant } from "../../../core/errors/invariant.ts";
 import type { SessionId } from "../../../core/wire/session_id.ts";
@@ -9,6 +9,7 @@ import { answer, Election } from "./election.ts";
 import type { Input, Stored } from "./input.ts";
 import { Leader } from "./leader.ts";
 import { Learner } from "./learner.ts";
+import type { LinkedLearner } from "./learner_link.ts";
 import type { ZabOptions } from "./options.ts";
 import { Peer } from "./peer.ts";
 import type { Role } from "./role.ts";
@@ -66,9 +67,10 @@ export class ZabCore {
   }
 
   /** Learners of this server, while it leads: how far each is on disk. */
-  get learners(): readonly LearnerFigures[] {
+  get learners(): readonly LinkedLearner[] {
     if (!(this.#role instanceof Leader)) return [];
     return [...this.#role.links.values()].map((link) => ({
+      link: link.id,
       id: link.sid,
       isObserver: link.isObserver,
       isVoting: link.isVoting,

@@ -1,13 +1,15 @@
+import type { LearnerTraffic } from "../../../core/contracts/consensus.ts";
 import type { ByteSink, Connection } from "../../../core/contracts/transport.ts";
 import { ZkError } from "../../../core/errors/zk_error.ts";
 import { JuteWriter } from "../../../core/wire/jute.ts";
 import type { LinkId } from "../core/input.ts";
 import type { QuorumPacket } from "../messages.ts";
-import { PeerProtocolError } from "../wire/packet.ts";
+import { PACKET_TYPES, PeerProtocolError } from "../wire/packet.ts";
 import { PacketDecoder } from "../wire/packet_decoder.ts";
 import type { PacketEncoder } from "../wire/packet_encoder.ts";
 import { PacketStream } from "../wire/packet_stream.ts";
 import { IncomingSnapshot } from "./incoming_snapshot.ts";
+import type { LinkTraffic } from "./link_traffic.ts";
 
 /** Bytes in the socket at which no more of a stream is asked for. */
 const STREAM_AHEAD_BYTES = 256 * 1024;
@@ -38,6 +40,8 @@ export interface LinkUser {
 export interface LinkParts {
   readonly user: LinkUser;
   readonly encoder: PacketEncoder;
+  /** Counts what it carries. */
+  readonly traffic: LinkTraffic;
   /** Longest data of a packet, and longest node of a snapshot, bytes. */
   readonly partBytesMax: number;
   /** It ended before the other side said who it is; the user is not told. */
@@ -83,12 +87,27 @@ export class QuorumLink implements ByteSink {
     this.#parts = parts;
     this.#decoder = new PacketDecoder((packet) => this.#take(packet));
     const firstBytesMax = parts.isAccepted ? FIRST_BYTES_MAX : parts.partBytesMax;
-    this.#stream = new PacketStream((raw) => this.#decoder.packet(raw), firstBytesMax);
+    this.#stream = new PacketStream((raw) => {
+      parts.traffic.received += 1;
+      if (raw.type === PACKET_TYPES.request) parts.traffic.requests += 1;
+      this.#decoder.packet(raw);
+    }, firstBytesMax);
   }
 
   /** Where the other side is, for messages. */
   get address(): string {
     return this.#connection.peer.address;
+  }
+
+  /** What it has carried so far. */
+  get traffic(): LearnerTraffic {
+    const { traffic } = this.#parts;
+    const { establishedMs, received, sent, requests, lastZxid } = traffic;
+    const queuedBytes = this.queuedBytes + this.#connection.bufferedBytes + this.#out.length;
+    const queuedPackets = queuedBytes === 0 ? 0 : traffic.queued;
+    const { peer } = this.#connection;
+    const carried = { received, sent, requests, lastZxid };
+    return { peer, establishedMs, queuedPackets, queuedBytes, ...carried };
   }
 
   get isAccepted(): boolean {
@@ -101,7 +120,10 @@ export class QuorumLink implements ByteSink {
 
   /** Adds a packet to what the next {@link flush} sends; its bytes are copied. */
   send(packet: QuorumPacket): void {
-    if (!this.#isClosed) this.#parts.encoder.encode(this.#out, packet);
+    if (this.#isClosed) return;
+    const { encoder, traffic } = this.#parts;
+    encoder.encode(this.#out, packet);
+    traffic.noteSent(packet);
   }
 
   /** Puts a stream behind what was sent so far; what is sent later comes after its end. */
@@ -122,6 +144,7 @@ export class QuorumLink implements ByteSink {
       return isStuck ? this.fail("it takes nothing") : this.#pump();
     }
     const isWelcome = this.#connection.write(this.#out.view());
+    if (this.#connection.bufferedBytes === 0) this.#parts.traffic.noteTaken();
     // The socket has taken all of it, mostly: then the buffer serves again.
     if (this.#connection.bufferedBytes > 0) this.#out.detach(4096);
     else if (this.#out.bytes.length > BUFFER_BYTES_KEPT) this.#out.detach(4096);

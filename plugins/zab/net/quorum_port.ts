@@ -9,6 +9,7 @@ import type { ByteSink, Connection } from "../../../core/contracts/transport.ts"
 import type { LinkId } from "../core/input.ts";
 import type { QuorumPacket } from "../messages.ts";
 import { PacketEncoder } from "../wire/packet_encoder.ts";
+import { LinkTraffic } from "./link_traffic.ts";
 import { type LinkUser, QuorumLink } from "./quorum_link.ts";
 
 /** Connections that have not said who they are; above it the oldest is given up. */
@@ -163,10 +164,11 @@ export class QuorumPort implements LinkUser {
 
   #add(connection: Connection, isAccepted: boolean): QuorumLink {
     const id = ++this.#lastId;
-    const { partBytesMax } = this.#parts;
+    const { partBytesMax, clock } = this.#parts;
     const link = new QuorumLink(id, connection, {
       user: this,
       encoder: this.#encoder,
+      traffic: new LinkTraffic(clock.wallTime()),
       partBytesMax: isAccepted ? Math.min(partBytesMax, LEARNER_BYTES_MAX) : partBytesMax,
       isAccepted,
       refused: (reason) => {

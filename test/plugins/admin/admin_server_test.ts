@@ -223,7 +223,19 @@ test("a leader tells which learners it has, and how far each is", () =>
     });
     assert.equal(await read(`${url}/commands/observers`), {
       synced_observers: 1,
-      observers: [{ sid: 3 }],
+      observers: [
+        {
+          remote_socket_address: "/127.0.0.1:50222",
+          sid: 3,
+          established: 1_795_317_194_784,
+          queued_packets: 2,
+          queued_packets_size: 93,
+          packets_received: 4,
+          packets_sent: 7,
+          requests: 1,
+          last_zxid: 0x1_0000_0015,
+        },
+      ],
       command: "observers",
       error: null,
     });

@@ -99,6 +99,18 @@ export function sampleInspection(changes: Partial<ServerInspection> = {}): Serve
 
 const LEARNER = { isObserver: false, isVoting: true, isSynced: true, ackedZxid: 0x1_0000_0015 };
 
+const OBSERVER = { isObserver: true, isVoting: false, ackedZxid: 0, lag: 0 };
+const TRAFFIC = {
+  peer: PEER,
+  establishedMs: 1_795_317_194_784,
+  queuedPackets: 2,
+  queuedBytes: 93,
+  received: 4,
+  sent: 7,
+  requests: 1,
+  lastZxid: 0x1_0000_0015,
+};
+
 /** The same as leader of an ensemble: a follower, one that is not synchronised, an observer. */
 export const LEADING: Pick<ServerInspection, "status" | "membership" | "ensemble"> = {
   status: { role: "leader", serving: "read-write", serverId: 2, epoch: 1 },
@@ -121,7 +133,7 @@ export const LEADING: Pick<ServerInspection, "status" | "membership" | "ensemble
       learners: [
         { ...LEARNER, id: 1, lag: 2 },
         { ...LEARNER, id: 4, isSynced: false, ackedZxid: 0, lag: 0 },
-        { ...LEARNER, id: 3, isObserver: true, isVoting: false, ackedZxid: 0, lag: 0 },
+        { ...LEARNER, ...OBSERVER, id: 3, traffic: TRAFFIC },
       ],
     },
   },
