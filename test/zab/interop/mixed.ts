@@ -168,7 +168,7 @@ export class Mixed {
   async isBackSoon(id: number): Promise<void> {
     const { members } = this;
     let bestMs = Number.POSITIVE_INFINITY;
-    for (let attempt = 1; attempt <= 3 && bestMs > SOON_MS; attempt++) {
+    for (let attempt = 1; attempt <= 6 && bestMs > SOON_MS; attempt++) {
       await members.signal(id, "SIGKILL");
       members.start(id);
       await members.until(
