@@ -303,4 +303,40 @@ test("a leader whose counter is used up steps down, and the last zxid is never u
   assert.match(lone.take("close")[0]?.reason ?? "", /no zxid left/);
 });
 
+test("with a long backlog a leader commits only what is on its own disk", () => {
+  const lone = new LoneCore();
+  lone.reign();
+  lone.join(LINK + 1, 3);
+  lone.packet({ kind: "ack-epoch", lastZxid: z(3, 2), currentEpoch: 3 }, LINK + 1);
+  lone.packet({ kind: "acks", first: z(4, 0), last: z(4, 0) }, LINK + 1);
+  lone.write(1);
+  lone.write(2);
+  lone.step({ kind: "backlog", isLong: true });
+  for (const link of [LINK, LINK + 1]) {
+    lone.packet({ kind: "acks", first: z(4, 1), last: z(4, 2) }, link);
+  }
+  assert.equal(lone.delivered(), []);
+  lone.step({ kind: "durable", zxid: z(4, 1) });
+  assert.is(lone.delivered().length, 1);
+  lone.step({ kind: "backlog", isLong: false });
+  assert.is(lone.delivered().length, 1);
+});
+
+test("a leader whose disk does not answer under a long backlog makes way for others", () => {
+  const lone = new LoneCore();
+  lone.reign();
+  lone.write(1);
+  lone.step({ kind: "backlog", isLong: true });
+  const stays = (): boolean => {
+    lone.packet({ kind: "ping", zxid: 0, touched: [] });
+    lone.pass(TICK_MS / 2);
+    return lone.core.status.role === "leader";
+  };
+  for (let half = 0; half < 8; half++) assert.ok(stays());
+  lone.step({ kind: "durable", zxid: z(4, 1) });
+  for (let half = 0; half < 9; half++) assert.ok(stays());
+  for (let half = 0; half < 2; half++) stays();
+  assert.is(lone.core.status.role, "looking");
+});
+
 test.run();
