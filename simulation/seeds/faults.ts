@@ -36,6 +36,7 @@ const EFFECTS: readonly EffectKind[] = [
 
 const RARE_EFFECTS: ReadonlySet<EffectKind> = new Set(["epoch", "cut", "tree", "swap"]);
 
+/** How a machine ends: what it had not synced survives, or does not. */
 export function endingOf(random: Random): Ending {
   return random.chance(0.5) ? "killed" : "power-lost";
 }
