@@ -37,8 +37,8 @@ async function begin(storage: StorageKind): Promise<PowerRun> {
 const FAULTS: readonly (readonly [storage: StorageKind, fault: string, says: RegExp])[] = [
   ["sqlite", "full:data/log.db-wal:60", /free space on the disk/],
   ["sqlite", "full:data/tree.db-wal:1500", /free space on the disk/],
-  ["sqlite", "eio:data/log.db-wal:20", /check the disk/],
-  ["sqlite", "eio:data/tree.db-wal:10", /check the disk/],
+  ["sqlite", "eio:data/log.db-wal:20", /check .*and the disk/],
+  ["sqlite", "eio:data/tree.db-wal:10", /check .*and the disk/],
   ["apache", "full:data/version-2/log.*:20", /^full/m],
   ["apache", "full:data/version-2/zookit.*:30", /^full/m],
   ["apache", "eio:data/version-2/log.*:20", /^io/m],
