@@ -99,8 +99,7 @@ function format({ perSecond, p999Us, delayMsMax, delayMsP999, gcMsMax }: Phase):
 
 async function main(): Promise<void> {
   const [rounds = 5, znodes = 1_000_000] = process.argv.slice(2).map(Number);
-  // The probe puts itself into single files.
-  const script = await buildZookit({ isBundled: false });
+  const script = await buildZookit();
   const found: Phase[][] = [];
   for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130));
   process.once("exit", killAll);

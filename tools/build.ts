@@ -1,5 +1,10 @@
-/** Makes `dist/`, which is what the published package holds. */
-import { bundleCommand, compile } from "./compile.ts";
+/** Compiles the sources to `dist/`, which is what the published package holds. */
+import { rmSync } from "node:fs";
+import { runFile } from "./runtime.ts";
 
-process.exitCode = await compile("dist");
-if (process.exitCode === 0) await bundleCommand("dist");
+rmSync("dist", { recursive: true, force: true });
+const { code } = await runFile("node_modules/typescript/bin/tsc", ["-p", "tsconfig.build.json"], {
+  limitMs: 300_000,
+  isShown: true,
+});
+process.exitCode = code;

@@ -65,7 +65,6 @@ const PACKAGES: readonly (readonly [name: string, folders: readonly string[]])[]
   ["uvu", ["test", "tools", "examples"]],
   ["fast-check", ["test"]],
   ["tsx", ["tools"]],
-  ["esbuild", ["tools"]],
   ["zookit", ["examples", "test"]],
 ];
 
