@@ -138,6 +138,17 @@ test("a wrong or missing password names option and file", () => {
   }
 });
 
+test("a wrong password whose padding looks right by chance is refused as any other", () => {
+  for (const options of [[], ["-legacy"], ["-certpbe", "NONE"]]) {
+    // One round makes a try cheap; one wrong password in 256 gets past the padding.
+    const location = pkcs12("cheap.p12", [...options, "-iter", "1", "-nomac"]);
+    for (let i = 0; i < 1000; i++) {
+      const text = refusal({ location, password: `wrong ${i}` });
+      assert.match(text, "keyStore.password: cheap.p12: it does not open with this", text);
+    }
+  }
+});
+
 test("a store that is cut off anywhere is refused, and so is one with a changed byte", () => {
   for (const bytes of [samples.JKS, samples.PKCS12]) {
     for (let sizeBytes = 0; sizeBytes < bytes.length; sizeBytes += 61) {

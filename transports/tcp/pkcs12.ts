@@ -1,3 +1,4 @@
+import { createPrivateKey } from "node:crypto";
 import { DER_TAGS, type DerElement, derPart, objectId, readDer, readDerAll } from "./der.ts";
 import { issuerOf, subjectBytesOf } from "./distinguished_name.ts";
 import { checkMac, decrypt } from "./pkcs12_locks.ts";
@@ -79,7 +80,8 @@ function bagsOf(safe: DerElement, password: string): Bag[] {
 }
 
 function bagsIn(bytes: Uint8Array): Bag[] {
-  return readDerAll(readDer(bytes).content).flatMap(bagOf);
+  const bags = derPart(readDerAll(bytes), 0, DER_TAGS.sequence);
+  return readDerAll(bags.content).flatMap(bagOf);
 }
 
 function openSafe(content: DerElement | undefined, password: string): Uint8Array {
@@ -92,7 +94,14 @@ function openSafe(content: DerElement | undefined, password: string): Uint8Array
 function unlocked(locked: Uint8Array, password: string): Uint8Array {
   const parts = readDerAll(readDer(locked).content);
   const algorithm = derPart(parts, 0, DER_TAGS.sequence);
-  return decrypt(algorithm, derPart(parts, 1, DER_TAGS.octetString).content, password);
+  const key = decrypt(algorithm, derPart(parts, 1, DER_TAGS.octetString).content, password);
+  try {
+    createPrivateKey({ key: Buffer.from(key), format: "der", type: "pkcs8" });
+  } catch (cause) {
+    // As in `bagsOf`: the padding of one wrong password in 256 looks right.
+    throw new StoreProblem("password", WRONG_PASSWORD, { cause });
+  }
+  return key;
 }
 
 /** What else a store may hold (secrets, lists of revoked certificates) is passed over. */
