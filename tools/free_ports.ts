@@ -27,8 +27,7 @@ export async function freePorts(count: number): Promise<number[]> {
     const port = next++;
     const probe = await listen(port);
     if (probe === undefined) continue;
-    probe.close();
-    await once(probe, "close");
+    await close(probe);
     ports.push(port);
   }
   return ports;
@@ -40,20 +39,44 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Processes begin at different places, so that few meet. */
+/**
+ * A port for a program that takes others too, at these distances above it: all are free, and given
+ * to nobody else while this process runs.
+ */
+export async function freePortBefore(distances: readonly number[]): Promise<number> {
+  for (const block of blocks()) {
+    const port = block * BLOCK_PORTS + 1;
+    const ports = [port, ...distances.map((distance) => port + distance)];
+    const wanted = [...new Set(ports.map((one) => Math.floor(one / BLOCK_PORTS)))];
+    if (Math.max(...wanted) > LAST_BLOCK) continue;
+    const holders = await Promise.all(wanted.map((one) => listen(one * BLOCK_PORTS)));
+    const probes = await Promise.all(ports.map(listen));
+    await Promise.all(probes.map(close));
+    if (![...holders, ...probes].includes(undefined)) {
+      for (const holder of holders) holder?.unref();
+      return port;
+    }
+    await Promise.all(holders.map(close));
+  }
+  throw new Error(`no port from ${FIRST_BLOCK * BLOCK_PORTS} on is free with those above it`);
+}
+
 async function takeBlock(): Promise<void> {
-  const blocks = LAST_BLOCK - FIRST_BLOCK + 1;
-  const start = process.pid % blocks;
-  for (let i = 0; i < blocks; i++) {
-    const first = (FIRST_BLOCK + ((start + i) % blocks)) * BLOCK_PORTS;
-    const holder = await listen(first);
+  for (const block of blocks()) {
+    const holder = await listen(block * BLOCK_PORTS);
     if (holder === undefined) continue;
     holder.unref();
-    next = first + 1;
-    end = first + BLOCK_PORTS;
+    next = block * BLOCK_PORTS + 1;
+    end = (block + 1) * BLOCK_PORTS;
     return;
   }
   throw new Error(`no block of ports from ${FIRST_BLOCK * BLOCK_PORTS} on is free`);
+}
+
+/** Processes begin at different places, so that few meet. */
+function* blocks(): IterableIterator<number> {
+  const count = LAST_BLOCK - FIRST_BLOCK + 1;
+  for (let i = 0; i < count; i++) yield FIRST_BLOCK + ((process.pid + i) % count);
 }
 
 /** Undefined when somebody else has the port. */
@@ -66,4 +89,10 @@ async function listen(port: number): Promise<Server | undefined> {
   } catch {
     return undefined;
   }
+}
+
+async function close(server: Server | undefined): Promise<void> {
+  if (server === undefined) return;
+  server.close();
+  await once(server, "close");
 }

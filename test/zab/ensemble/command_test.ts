@@ -6,30 +6,38 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { connect } from "../../../client/mod.ts";
-import { freePort } from "../../../tools/free_ports.ts";
+import { freePortBefore } from "../../../tools/free_ports.ts";
 
 const COMMAND = join(import.meta.dirname, "../../../bin/zookit.js");
 const folder = mkdtempSync(join(tmpdir(), "zookit-command-"));
+/** Those of the three servers behind the first one's client port, as `zookit ensemble` says. */
+const OTHER_PORTS = [1, 2, ...[707, 1707].flatMap((first) => [first, first + 1, first + 2])];
 
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 
 test("zookit ensemble 3 runs three servers, says who leads, and ends with a signal", async () => {
-  const port = await freePort();
+  const port = await freePortBefore(OTHER_PORTS);
   const args = ["ensemble", "3", "--port", String(port), "--data-dir", join(folder, "data")];
   const child = spawn(process.execPath, [COMMAND, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const exit = once(child, "exit");
   let output = "";
-  child.stderr.on("data", (chunk) => {
-    output += chunk;
-  });
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (chunk) => {
+      output += chunk;
+    });
+  }
   const isServing = (): boolean => {
     return /: leader /.test(output) && (output.match(/: follower /g) ?? []).length >= 2;
   };
-  while (!isServing() && child.exitCode === null) output += (await once(child.stdout, "data"))[0];
+  while (!isServing()) {
+    await Promise.race([once(child.stdout, "data"), exit]);
+    assert.is(child.exitCode, null, output);
+  }
   const client = await connect({ servers: `127.0.0.1:${port},127.0.0.1:${port + 2}` });
   await client.create("/tried", "out");
   await client.close();
   child.kill("SIGTERM");
-  const [code] = await once(child, "exit");
+  const [code] = await exit;
   assert.is(code, 0, output);
   const messages = readFileSync(join(folder, "data/1/messages.log"), "utf8");
   assert.match(messages, /"msg":"role"/);
