@@ -8,6 +8,7 @@ import { once } from "node:events";
 import { mkdirSync, watch, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { freePort } from "../../tools/free_ports.ts";
 
 const COMMAND = fileURLToPath(new URL("../../bin/zookit.js", import.meta.url));
 const APACHE_MAIN = fileURLToPath(new URL("apache_main.ts", import.meta.url));
@@ -49,7 +50,7 @@ export class ServerProcess {
     return join(this.disk, "data");
   }
 
-  /** Begins to start and returns at once. */
+  /** Begins to start, again after the first {@link start}, and returns at once. */
   begin(snapCount: number): void {
     const lines = [
       "tickTime=500",
@@ -94,6 +95,8 @@ export class ServerProcess {
 
   /** Starts, and resolves when clients are let in. @throws with what the server said if not. */
   async start(snapCount: number): Promise<void> {
+    // Nobody else gets it while the server is down.
+    if (this.port === 0) this.port = await freePort();
     const began = performance.now();
     this.begin(snapCount);
     const limit = setTimeout(() => this.#child?.kill("SIGKILL"), READY_MS_MAX);
@@ -102,7 +105,6 @@ export class ServerProcess {
     while (!this.isReady && (await Promise.race([once(stdout!, "data"), ended])) !== "ended");
     clearTimeout(limit);
     if (!this.isReady) throw new Error(`the server does not start:\n${this.errors}`);
-    this.port = Number(/:(\d+) /.exec(this.#output)?.[1]);
     this.startMs = performance.now() - began;
   }
 

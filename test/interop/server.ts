@@ -117,11 +117,10 @@ class ProcessServer implements TestServer {
 
   async start(): Promise<void> {
     const { kind = SERVER_KIND } = this.#options;
-    if (kind === "apache" && this.#port === 0) this.#port = await freePort();
+    if (this.#port === 0) this.#port = await freePort();
     const configPath = join(this.#options.dataDir, "zoo.cfg");
     await writeFile(configPath, this.#config());
     const [command, args] = commandLine(kind, configPath, this.#options);
-    const from = this.#output.length;
     const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     this.#exited = new Promise<void>((resolve) => {
@@ -139,7 +138,7 @@ class ProcessServer implements TestServer {
     child.stdout.on("data", (chunk) => {
       this.#output += chunk;
     });
-    await this.#ready(from);
+    await this.#ready();
   }
 
   async stop(): Promise<void> {
@@ -168,13 +167,10 @@ class ProcessServer implements TestServer {
   }
 
   /** Apache says nothing that could be relied on, so both are asked until they answer. */
-  async #ready(from: number): Promise<void> {
+  async #ready(): Promise<void> {
     const deadline = Date.now() + READY_MS_MAX;
     while (this.#child !== undefined && Date.now() < deadline) {
-      if (this.#port === 0) this.#port = portInReadyLine(this.#output.slice(from));
-      if (this.#port !== 0 && /^Mode: standalone$/m.test(await fourLetters(this.#port, "srvr"))) {
-        return;
-      }
+      if (/^Mode: standalone$/m.test(await fourLetters(this.#port, "srvr"))) return;
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
     await this.kill();
@@ -212,13 +208,6 @@ function commandLine(
   const main = "org.apache.zookeeper.server.quorum.QuorumPeerMain";
   const classPath = [...first, "/etc/zookeeper/conf", APACHE_JAR].join(":");
   return ["java", [...heap, log, ...PROPERTIES, "-cp", classPath, main, configPath]];
-}
-
-/** The port in `... ready ... 127.0.0.1:34567`, or 0 while no such line is there. */
-function portInReadyLine(output: string): number {
-  const line = output.split("\n").find((text) => /\bready\b/i.test(text));
-  const port = line?.match(/:(\d{2,5})\b|port\D*(\d{2,5})/);
-  return Number(port?.[1] ?? port?.[2] ?? 0);
 }
 
 /** Asks a four-letter word; the empty string when nobody answers. */

@@ -12,6 +12,7 @@ import {
   sqliteStorage,
   tcpTransport,
 } from "../../../mod.ts";
+import { freePort } from "../../../tools/free_ports.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "zookit-release-"));
 const path = join(folder, "data");
@@ -30,9 +31,9 @@ async function failureOf(server: Server): Promise<string> {
 }
 
 test("a start that fails for its port or its folder leaves both free", async () => {
-  const first = serverOn(memoryStorage(), 0);
+  const port = await freePort();
+  const first = serverOn(memoryStorage(), port);
   await first.start();
-  const { port } = first;
   assert.is(await failureOf(serverOn(sqliteStorage({ path }), port)), "address-in-use");
   await first.stop();
   const second = serverOn(sqliteStorage({ path }), port);

@@ -5,6 +5,7 @@ import { BucketTracking } from "../../../plugins/sessions/mod.ts";
 import { ConsoleLogger } from "../../../plugins/system/mod.ts";
 import { ZabConsensus, ZabCore } from "../../../plugins/zab/mod.ts";
 import { MemoryStorage } from "../../../storage/memory/mod.ts";
+import { freePorts } from "../../../tools/free_ports.ts";
 import { TcpPeerNetwork } from "../../../transports/tcp/mod.ts";
 import { type ConsensusParts, testConsensus } from "../../conformance/consensus.ts";
 import { StillClock } from "../../conformance/consensus_replica.ts";
@@ -18,12 +19,10 @@ async function make(
   storage: MemoryStorage = new MemoryStorage(),
 ): Promise<Consensus> {
   const network = new TcpPeerNetwork();
-  const probe = await network.listen({ host: "127.0.0.1", port: 0 }, () => undefined);
-  const other = await network.listen({ host: "127.0.0.1", port: 0 }, () => undefined);
-  await Promise.all([probe.close(), other.close()]);
+  const [quorum, election] = await freePorts(2);
   const options = {
     serverId: 1,
-    membership: `server.1=127.0.0.1:${probe.port}:${other.port}:participant`,
+    membership: `server.1=127.0.0.1:${quorum}:${election}:participant`,
     peerType: "participant",
     tickTimeMs: tickMs,
     initLimit: 100,

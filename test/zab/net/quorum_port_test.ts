@@ -5,6 +5,7 @@ import { makeZxid } from "../../../core/wire/zxid.ts";
 import { ConsoleLogger, SystemClock } from "../../../plugins/system/mod.ts";
 import type { QuorumPacket } from "../../../plugins/zab/messages.ts";
 import { QuorumPort } from "../../../plugins/zab/net/quorum_port.ts";
+import { freePort } from "../../../tools/free_ports.ts";
 import { TcpPeerNetwork } from "../../../transports/tcp/mod.ts";
 import { End } from "../../conformance/transport_pair.ts";
 import { fromHex } from "../wire/hex.ts";
@@ -51,9 +52,7 @@ class Listening {
   }
 
   async start(): Promise<this> {
-    const probe = await network.listen({ host: HOST, port: 0 }, () => undefined);
-    await probe.close();
-    this.address = { host: HOST, port: probe.port };
+    this.address = { host: HOST, port: await freePort() };
     assert.is(await this.port.listen(this.address), true);
     return this;
   }
