@@ -86,8 +86,10 @@ test("the leader is cut off with one follower: the others elect another", async 
   const next = await members.serving(majority);
   assert.ok(majority.includes(next));
   await goOn();
-  assert.is(await members.mode(leader), undefined);
-  assert.is(await members.mode(companion), undefined);
+  await members.until("both to serve nobody", async () => {
+    const modes = await Promise.all([leader, companion].map((id) => members.mode(id)));
+    return modes.every((mode) => mode === undefined) ? true : undefined;
+  });
   members.tap.heal();
   await members.serving();
 });
