@@ -177,9 +177,7 @@ export class Members {
     const dir = join(this.#folder, String(id));
     const names = readdirSync(dir, { recursive: true }) as string[];
     return names.some((name) => {
-      const path = join(dir, name);
-      if (name.startsWith("zoo.cfg") || !statSync(path).isFile()) return false;
-      return readFileSync(path).includes(text);
+      return !name.startsWith("zoo.cfg") && bytesOf(join(dir, name))?.includes(text) === true;
     });
   }
 
@@ -231,6 +229,15 @@ export class Members {
       const last = common.at(-1);
       if (last === undefined) return undefined;
       return others.every((map) => map.get(last) === first.get(last)) ? true : undefined;
+    });
+  }
+
+  /** Resolves once all these members have applied the same transactions. */
+  async level(ids: readonly number[] = this.ids): Promise<void> {
+    await this.until(`the same last zxid on ${ids}`, async () => {
+      const answers = await Promise.all(ids.map((id) => this.ask(id, "srvr")));
+      const zxids = answers.map((answer) => /^Zxid: \S+$/m.exec(answer)?.[0]);
+      return !zxids.includes(undefined) && new Set(zxids).size === 1 ? true : undefined;
     });
   }
 
@@ -305,6 +312,16 @@ export class Members {
       ...servers,
       "",
     ].join("\n");
+  }
+}
+
+/** Undefined for a folder, and for a file that its server has removed meanwhile. */
+function bytesOf(path: string): Buffer | undefined {
+  try {
+    return statSync(path).isFile() ? readFileSync(path) : undefined;
+  } catch (error) {
+    if ((error as { readonly code?: string }).code === "ENOENT") return undefined;
+    throw error;
   }
 }
 

@@ -91,6 +91,8 @@ export class Mixed {
     const others = members.ids.filter((id) => id !== leader);
     const path = `/alone-${leader}`;
     const client = await connect({ servers: members.address(leader) });
+    // Of two that have the same, the one with the higher id leads next.
+    await members.level();
     for (const id of others) members.tap.stall(leader, id);
     const refused = client.create(path, "").then(
       () => assert.unreachable("acknowledged without a quorum"),
