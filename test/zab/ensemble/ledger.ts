@@ -17,7 +17,9 @@ export class Ledger {
   /** Opens a session at the servers and makes the parent of its znodes. */
   static async open(servers: string, root: string): Promise<Ledger> {
     const client = await connect({ servers, timeoutMs: 10_000 });
-    await client.create(root, "");
+    await patiently(async () => {
+      if ((await client.exists(root)) === null) await client.create(root, "");
+    });
     return new Ledger(client, root);
   }
 
@@ -41,9 +43,10 @@ export class Ledger {
   /** Reads at one server, after a sync, that nothing acknowledged is missing. */
   async check(server: string): Promise<void> {
     await using client = await connect({ servers: server, timeoutMs: 10_000 });
-    await client.sync(this.#root);
-    const { children } = await client.getChildren(this.#root);
-    const there = new Set(children);
+    const there = await patiently(async () => {
+      await client.sync(this.#root);
+      return new Set((await client.getChildren(this.#root)).children);
+    });
     const lost = this.acknowledged.filter((name) => !there.has(name));
     assert.equal(lost, [], `lost at ${server}`);
   }
@@ -57,3 +60,17 @@ export class Ledger {
     return this.close();
   }
 }
+
+/** Does something again when the connection is lost on the way, as at the end of an epoch. */
+export async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      const { kind } = error as { readonly kind?: string };
+      if (kind !== "ConnectionLoss" || attempt === ATTEMPTS_MAX) throw error;
+    }
+  }
+}
+
+const ATTEMPTS_MAX = 10;

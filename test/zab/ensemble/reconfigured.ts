@@ -1,6 +1,7 @@
 /** What tests of changing members share. */
 import * as assert from "uvu/assert";
 import { connect, type ReconfigSettings, type ZooKeeperClient } from "../../../client/mod.ts";
+import { patiently } from "./ledger.ts";
 import type { Kind, Members, Plan } from "./members.ts";
 
 /** The superuser, who alone may change members, and how servers know him. */
@@ -45,7 +46,8 @@ export async function knownAs(
   for (const id of ids) {
     await using client = await connect({ servers: members.address(id), timeoutMs: 10_000 });
     await members.until(`${wanted} at ${id}`, async () => {
-      const lines = (await client.getConfig()).members;
+      // Who gets another role lets its clients go.
+      const { members: lines } = await patiently(() => client.getConfig());
       const idsOf = (role: string): number[] =>
         lines.filter((line) => line.includes(`:${role}`)).map((line) => Number(/\d+/.exec(line)));
       const found = JSON.stringify([idsOf("participant"), idsOf("observer")]);

@@ -5,6 +5,7 @@ import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
 import { connect, type ZooKeeperClient } from "../../../client/mod.ts";
+import { patiently } from "../ensemble/ledger.ts";
 
 // Debian installs kazoo for its own interpreter, not for one that stands earlier in the path.
 const PYTHON = "/usr/bin/python3";
@@ -53,7 +54,7 @@ export class TypeScriptWriter implements Writer {
   async stop(): Promise<boolean> {
     this.#isEnding = true;
     await this.#ended;
-    const stat = await this.#client.exists(`${this.root}-alive`);
+    const stat = await patiently(() => this.#client.exists(`${this.root}-alive`));
     const isKept = this.#client.session.id === this.#session;
     await this.#client.close();
     return isKept && stat?.ephemeralOwner === this.#session;
@@ -129,8 +130,10 @@ export async function checkWritten(server: string, writers: readonly Writer[]): 
   await using client = await connect({ servers: server, timeoutMs: 20_000 });
   for (const { root, acknowledged } of writers) {
     const names = acknowledged.map(({ name }) => name);
-    await client.sync(root);
-    const there = new Set((await client.getChildren(root)).children);
+    const there = await patiently(async () => {
+      await client.sync(root);
+      return new Set((await client.getChildren(root)).children);
+    });
     const lost = names.filter((name) => !there.has(name));
     assert.equal(lost, [], `${root} at ${server}`);
   }
