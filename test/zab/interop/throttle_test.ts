@@ -11,12 +11,14 @@ const properties = [
   "zookeeper.leader.maxConcurrentSnapSyncs=1",
   "zookeeper.forceSnapshotSync=true",
 ];
+/** Nobody is given up for being held for a while. */
+const settings = ["initLimit=120"];
 const LEADER = 2;
 const [FIRST, SECOND] = [3, 4];
 const members = await Members.plan(
   [
-    { kind: "apache", properties },
-    { kind: "apache", properties },
+    { kind: "apache", properties, settings },
+    { kind: "apache", properties, settings },
     { kind: "zookit", role: "observer" },
     { kind: "zookit", role: "observer" },
   ],
