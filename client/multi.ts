@@ -30,7 +30,10 @@ export type WriteOperation =
 
 /** What one write of a multi gave; Stats are as of that step. */
 export type WriteResult =
-  /** `stat` is undefined from servers before 3.8.2, which leave it out. */
+  /**
+   * `stat` is undefined from Zookit and from Apache's servers before 3.8.2, which leave it out but
+   * for containers and nodes with a time to live.
+   */
   | { readonly type: "create"; readonly path: string; readonly stat: Stat | undefined }
   | { readonly type: "delete" }
   | { readonly type: "setData"; readonly stat: Stat }

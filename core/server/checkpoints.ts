@@ -52,6 +52,14 @@ export class Checkpoints {
     const { storage } = this.#parts;
     if (this.#since < this.#options.snapCount || this.#running !== undefined) return;
     if (storage.lastZxid < replica.lastApplied) return;
+    this.begin(replica);
+  }
+
+  /**
+   * Begins one although it is not time for it. None may be under way, the tree must hold only what
+   * is committed, and the own log all of that.
+   */
+  begin(replica: Replica): void {
     this.#since = 0;
     this.#running = this.#write(replica)
       .catch((error) => this.#parts.failed(error))

@@ -24,19 +24,19 @@ export const CREATE_MODES: readonly CreateMode[] = [
 
 /** Type of the transaction that a create becomes. */
 export function createType(opcode: number, mode: CreateMode, inMulti: boolean): number {
-  // Inside a multi the flag comes before the opcode, alone the opcode decides (CP 3.2, 4.1).
+  // Inside a multi the flag decides, alone the opcode (CP 3.2, 4.1): a create2 is a create there,
+  // since Apache's servers before 3.8.2 cannot apply another one and would go on without it.
   if (!inMulti) return opcode;
   if (mode.container) return OPCODES.createContainer;
-  if (mode.ttl) return OPCODES.createTtl;
-  return opcode === OPCODES.createTtl ? OPCODES.create : opcode;
+  return mode.ttl ? OPCODES.createTtl : OPCODES.create;
 }
 
 /**
- * Whether a create inside of a multi makes sense at all; the whole multi is unreadable if not. A
- * time to live has its own opcode there, which leaves judging of flags to the operation itself.
+ * Whether a create inside of a multi can be read at all; the whole multi is unreadable if not: a
+ * time to live has its own opcode there. A flag that does not exist fails the operation alone.
  */
 export function isReadableInMulti(opcode: number, flags: number): boolean {
-  return opcode === OPCODES.createTtl || CREATE_MODES[flags]?.ttl === false;
+  return opcode === OPCODES.createTtl || CREATE_MODES[flags]?.ttl !== true;
 }
 
 /** Whether a mode is allowed with a time to live; -1 stands for none. */

@@ -1,5 +1,5 @@
 import { ERROR_CODES, type ErrorName, ZkError } from "../errors/zk_error.ts";
-import { beginSubTxn, endSubTxn, STAT_WANTED } from "../tree/txn.ts";
+import { beginSubTxn, endSubTxn } from "../tree/txn.ts";
 import { getInt, type JuteReader, type JuteWriter } from "../wire/jute.ts";
 import { OPCODES } from "../wire/opcodes.ts";
 import { readAcls } from "../wire/records.ts";
@@ -44,7 +44,8 @@ export function prepareMulti(
     if (!isWrite(opcode)) throw new ZkError("MarshallingError");
     failure = operations.prepare(opcode, reader, out, true);
     if (failure === undefined) {
-      endOperation(out, { at, lengthAt, type: operations.txnType });
+      out.intAt(at, operations.txnType);
+      endSubTxn(out, lengthAt);
     } else {
       out.truncate(at);
       writeFailure(out, failure);
@@ -54,22 +55,8 @@ export function prepareMulti(
   out.intAt(countAt, count);
 }
 
-/**
- * A create2 is written as a create: Apache's servers before 3.8.2 cannot apply another one in a
- * multi, and would go on without it. That its answer has a Stat is told by a byte behind the body,
- * which they keep and do not read.
- */
-function endOperation(
-  out: JuteWriter,
-  { at, lengthAt, type }: { readonly at: number; readonly lengthAt: number; readonly type: number },
-): void {
-  const isCreate2 = type === OPCODES.create2;
-  out.intAt(at, isCreate2 ? OPCODES.create : type);
-  if (isCreate2) out.byte(STAT_WANTED);
-  endSubTxn(out, lengthAt);
-}
-
-function isWrite(opcode: number): boolean {
+/** Whether operations of this type may be in a multi. */
+export function isWrite(opcode: number): boolean {
   switch (opcode) {
     case OPCODES.create:
     case OPCODES.create2:
@@ -84,8 +71,12 @@ function isWrite(opcode: number): boolean {
   }
 }
 
-/** Reads over an operation after the culprit: garbage still fails the whole request. */
-function skipOperation(opcode: number, reader: JuteReader): void {
+/**
+ * Reads over an operation, such as one after the culprit: garbage still fails the whole request.
+ *
+ * @throws {ZkError} `MarshallingError` when it cannot be read or may not be in a multi.
+ */
+export function skipOperation(opcode: number, reader: JuteReader): void {
   if (!isWrite(opcode)) throw new ZkError("MarshallingError");
   reader.text();
   switch (opcode) {

@@ -38,7 +38,7 @@ export class Reads {
     this.#reader.reset(bytes, start + 8, end);
     const out = output.open(connection);
     // The events that setWatches makes up come before its reply.
-    const eventsFirst = type === OPCODES.setWatches || type === OPCODES.setWatches2;
+    const eventsFirst = sendsEvents(type);
     let error = eventsFirst ? this.#attempt(type, connection, out) : undefined;
     if (connection.isClosed) return;
     const at = beginReply(out, xid, tree.lastZxid);
@@ -47,11 +47,14 @@ export class Reads {
     connection.answered(type, xid, out.length - at);
   }
 
+  /** What an error is thrown over is cut off; what is returned with one stands behind it. */
   #attempt(type: number, connection: ClientConnection, out: JuteWriter): ErrorName | undefined {
+    const start = out.length;
     try {
       return this.#answer(type, connection, out);
     } catch (thrown) {
       if (!(thrown instanceof ZkError)) throw thrown;
+      if (!sendsEvents(type)) out.truncate(start);
       return thrown.kind;
     }
   }
@@ -239,6 +242,11 @@ export class Reads {
     const { tree, permissions } = this.#context;
     return permissions.allows(tree.acls(tree.aclId(node)), wanted, ids);
   }
+}
+
+/** Whether a request makes up events of its own. */
+function sendsEvents(type: number): boolean {
+  return type === OPCODES.setWatches || type === OPCODES.setWatches2;
 }
 
 /**

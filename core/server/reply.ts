@@ -16,9 +16,8 @@ export function beginReply(out: JuteWriter, xid: number, zxid: Zxid): number {
   return at;
 }
 
-/** Ends a reply; an error has no body, so whatever was written of one is cut. */
+/** Ends a reply. Hardly any error has a body: whoever has begun one cuts it off before. */
 export function endReply(out: JuteWriter, at: number, error: ErrorName | undefined): void {
-  if (error !== undefined) out.truncate(at + REPLY_HEADER_BYTES);
   putInt(out.bytes, at + 16, error === undefined ? 0 : ERROR_CODES[error]);
   putInt(out.bytes, at, out.length - at - 4);
 }

@@ -9,13 +9,7 @@ import { CONTAINER_OWNER_HIGH, TTL_MARK } from "./owner.ts";
 import { type PathRef, parentEnd } from "./path.ts";
 import { Quotas } from "./quota.ts";
 import { NO_NODE, NodeInput, ROOT, type Tree } from "./tree.ts";
-import {
-  readTxnHeader,
-  STAT_WANTED,
-  TXN_DIGEST_BYTES,
-  TXN_HEADER_BYTES,
-  TxnHeader,
-} from "./txn.ts";
+import { readTxnHeader, TXN_DIGEST_BYTES, TXN_HEADER_BYTES, TxnHeader } from "./txn.ts";
 import { TxnCursor } from "./txn_cursor.ts";
 
 export type { ApplyListener } from "./apply_listener.ts";
@@ -254,9 +248,8 @@ export class Applier {
       const subStart = at + 8;
       at = subStart + Math.max(0, getInt(this.#bytes, at + 4));
       cursor.read(type, this.#bytes, subStart, at);
-      const wantsStat = type === OPCODES.create && this.#bytes[cursor.offset] === STAT_WANTED;
       if (failed) this.#listener.failed(type === OPCODES.error ? cursor.code : 0);
-      else this.#perform(wantsStat && cursor.remaining > 0 ? OPCODES.create2 : type);
+      else this.#perform(type);
     }
     this.#listener.multiEnded();
     return bodyEnd;

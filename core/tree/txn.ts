@@ -186,12 +186,6 @@ function writeCreate(writer: JuteWriter, txn: CreateTxn): void {
 }
 
 /**
- * Behind the body of a create in a multi: its answer has a Stat, as that of a create2. Nobody else
- * writes anything there.
- */
-export const STAT_WANTED = 1;
-
-/**
  * Starts an operation of a multi, whose count was written with `writer.int(count)` before the
  * first.
  *

@@ -127,6 +127,8 @@ export class StandaloneConsensus implements Consensus {
     this.#tracker = tracker;
     this.#ticking = this.#clock.every(this.#tickMs, () => this.#expire());
     this.#serve("read-write");
+    // Done beside the first requests, so that the next start need not replay the same again.
+    if (this.#lastZxid > state.checkpointZxid) this.#checkpoints.begin(replica);
   }
 
   async stop(): Promise<void> {
@@ -192,7 +194,6 @@ export class StandaloneConsensus implements Consensus {
   async #replay(replica: Replica, after: Zxid): Promise<void> {
     for await (const batch of this.#storage.read(after)) {
       forEachTxn(batch, (bytes, start, end) => replica.deliver(bytes, start, end));
-      this.#checkpoints.count(batch.count);
     }
   }
 

@@ -1,6 +1,7 @@
 import type { CreateOp, Op, Program } from "./program.ts";
 
 const OPEN: CreateOp = { op: "create", path: "@/a", data: "v", acl: "open", flags: 0 };
+const READ: Op = { op: "getData", path: "@", watch: false };
 
 /** Programs that once gave different answers, by what they show. */
 export const EXAMPLES: Readonly<Record<string, Program>> = {
@@ -30,6 +31,38 @@ export const EXAMPLES: Readonly<Record<string, Program>> = {
     { op: "multi", ops: [{ ...OPEN, op: "createTTL", path: "@/b", flags: 9, ttl: 5 }] },
     { op: "multi", ops: [{ ...OPEN, op: "createContainer", path: "@/c", flags: 5 }] },
     { op: "multi", ops: [{ ...OPEN, path: "@/d", flags: 6 }] },
+  ),
+  "a create2 or createContainer with plain flags in a multi is a create": oneBatch(
+    { op: "multi", ops: [{ ...OPEN, op: "create2" }] },
+    { op: "multi", ops: [{ ...OPEN, op: "createContainer", path: "@/b", flags: 2 }] },
+    { op: "multi", ops: [{ ...OPEN, op: "create2", path: "@/c", flags: 4 }] },
+  ),
+  "a create flag that does not exist fails its part of a multi": oneBatch(
+    { op: "multi", ops: [OPEN, { ...OPEN, path: "@/b", flags: 9 }, { ...OPEN, path: "@/c" }] },
+    {
+      op: "multi",
+      ops: [
+        { ...OPEN, path: "@/no/k" },
+        { ...OPEN, op: "create2", flags: -1 },
+      ],
+    },
+  ),
+  "a multiRead that cannot be answered has what was answered before behind its error": oneBatch(
+    { op: "multiRead", ops: [OPEN] },
+    {
+      op: "multiRead",
+      ops: [
+        { op: "check", path: "@", version: 0 },
+        { ...OPEN, flags: 9 },
+      ],
+    },
+    { op: "multiRead", ops: [OPEN, READ] },
+    { op: "multiRead", ops: [READ, OPEN] },
+    { op: "multiRead", ops: [READ, { ...READ, path: null }, READ] },
+    { op: "multiRead", ops: [{ ...READ, op: "getChildren", path: null }] },
+    { op: "multiRead", ops: [{ ...READ, path: null }, OPEN] },
+    { op: "garbled", of: { op: "multiRead", ops: [OPEN] }, cut: 3, tail: "" },
+    { op: "multi", ops: [READ] },
   ),
   "the root counts itself by its other name": oneBatch(
     { op: "getAllChildrenNumber", path: "/" },

@@ -36,7 +36,8 @@ async function openScene(kind: ServerKind): Promise<void> {
   const server = await startServer({ kind, dataDir, options, classPath: JETTY });
   const scene: Scene = { server, dataDir, url: `http://127.0.0.1:${port}` };
   SCENES.set(kind, scene);
-  const client = await connect({ servers: server.hosts, timeoutMs: 30_000 });
+  // For so long that the last thing it asked for is not a ping.
+  const client = await connect({ servers: server.hosts, timeoutMs: 60_000 });
   scene.client = client;
   await client.create("/t", "data");
   await client.create("/t/e", "data", { mode: "ephemeral" });

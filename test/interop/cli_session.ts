@@ -10,7 +10,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 
-const ANSWER_MS_MAX = 30_000;
+const ANSWER_MS_MAX = 60_000;
 
 export interface CliOptions {
   readonly command: string;
@@ -21,7 +21,7 @@ export interface CliOptions {
   readonly ready: RegExp;
 }
 
-/** One running client; every wait fails after 30 s with what was printed last. */
+/** One running client; every wait fails after a minute with what was printed last. */
 export class CliSession {
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #exited: Promise<void>;
@@ -132,7 +132,7 @@ function lastLines(text: string): string {
   return lines.map((line) => line.slice(0, 200)).join("\n");
 }
 
-/** Calls `read` until it returns a value that satisfies `done`, at most for 30 s. */
+/** Calls `read` until it returns a value that satisfies `done`, at most for a minute. */
 export async function eventually<T>(
   read: () => Promise<T>,
   done: (value: T) => boolean,

@@ -43,8 +43,8 @@ export async function runClientCases(kind: ServerKind): Promise<void> {
     const chroot = `/case${roots++}`;
     const clients: ZooKeeperClient[] = [];
     const more = async (options: Partial<ClientOptions> = {}) => {
-      const signal = AbortSignal.timeout(10_000);
-      const all = { servers: server.hosts, chroot, timeoutMs: 6_000, ...options };
+      const signal = AbortSignal.timeout(30_000);
+      const all = { servers: server.hosts, chroot, timeoutMs: 20_000, ...options };
       const client = await connect(all, { signal });
       clients.push(client);
       return client;

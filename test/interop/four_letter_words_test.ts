@@ -20,7 +20,8 @@ async function openScene(kind: ServerKind): Promise<void> {
   const server = await startServer({ kind, dataDir });
   const scene: Scene = { server, dataDir };
   SCENES.set(kind, scene);
-  const client = await connect({ servers: server.hosts, timeoutMs: 30_000 });
+  // For so long that the last thing it asked for is not a ping.
+  const client = await connect({ servers: server.hosts, timeoutMs: 60_000 });
   scene.client = client;
   await client.create("/t", "data");
   await client.create("/t/e", "data", { mode: "ephemeral" });

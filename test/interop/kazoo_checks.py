@@ -28,7 +28,7 @@ from kazoo.exceptions import (
 from kazoo.retry import KazooRetry
 from kazoo.security import make_acl, make_digest_acl
 
-WAIT_S = 30
+WAIT_S = 60
 HOSTS, PROXY = sys.argv[1], sys.argv[2]
 CHECKS = []
 
@@ -344,7 +344,7 @@ def expires(client):
     states = []
     lost = KazooClient(
         hosts=PROXY,
-        timeout=0.8,
+        timeout=4.0,
         connection_retry=KazooRetry(max_tries=-1, delay=0.05, max_delay=0.2),
     )
     lost.add_listener(states.append)

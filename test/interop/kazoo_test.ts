@@ -12,7 +12,7 @@ import { startServer } from "./server.ts";
 // Debian installs kazoo for its own interpreter, not for one that stands earlier in the path.
 const PYTHON = "/usr/bin/python3";
 /** Longer than any wait in the script, after which a check fails by itself. */
-const SILENCE_MS_MAX = 60_000;
+const SILENCE_MS_MAX = 120_000;
 const SCRIPT = fileURLToPath(new URL("kazoo_checks.py", import.meta.url));
 
 interface Message {

@@ -1,14 +1,17 @@
-"""Connects by TLS and reads: HOSTS CA CERT KEY PATH, `-` for no certificate. Prints what it got."""
+"""Connects by TLS and reads; prints what it got: HOSTS CA CERT KEY PATH SECONDS.
+
+`-` stands for no certificate; it gives up after so many seconds.
+"""
 
 import sys
 
 from kazoo.client import KazooClient
 
-hosts, ca, cert, key, path = sys.argv[1:]
+hosts, ca, cert, key, path, seconds = sys.argv[1:]
 own = {} if cert == "-" else {"certfile": cert, "keyfile": key}
 client = KazooClient(hosts=hosts, use_ssl=True, ca=ca, connection_retry={"max_tries": 2}, **own)
 try:
-    client.start(timeout=4)
+    client.start(timeout=int(seconds))
     print(client.get(path)[0].decode())
 except Exception as error:
     print(type(error).__name__)

@@ -300,7 +300,7 @@ test("node-zookeeper-client is told that its session expired, its ephemerals gon
   const proxy = await CuttableProxy.open(server.port);
   const states = new Events<string>();
   const hosts = `127.0.0.1:${proxy.port}`;
-  const lost = await open({ hosts, sessionTimeout: 800 }, states);
+  const lost = await open({ hosts, sessionTimeout: 4_000 }, states);
   await create("/on-expiry", "x", EPHEMERAL, lost);
   const events = new Events<WatchEvent>();
   await exists("/on-expiry", events.push);

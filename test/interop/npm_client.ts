@@ -29,7 +29,7 @@ export function promised<T extends readonly unknown[]>(
   });
 }
 
-const EVENT_MS_MAX = 30_000;
+const EVENT_MS_MAX = 60_000;
 
 /** Collects events and hands them out in their order. */
 export class Events<T> {
@@ -47,7 +47,7 @@ export class Events<T> {
     return this.#queue.length;
   }
 
-  /** Takes the next event; waits for it at most 30 s. */
+  /** Takes the next event; waits for it at most a minute. */
   async next(what: string): Promise<T> {
     const deadline = Date.now() + EVENT_MS_MAX;
     while (this.#queue.length === 0) {

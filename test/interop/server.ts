@@ -54,8 +54,8 @@ export interface TestServer {
   start(): Promise<void>;
 }
 
-const READY_MS_MAX = 30_000;
-const STOP_MS_MAX = 15_000;
+const READY_MS_MAX = 60_000;
+const STOP_MS_MAX = 30_000;
 const APACHE_JAR = "/usr/share/java/zookeeper.jar";
 /** Needed for TLS; Debian's package does not name them to Java. */
 const NETTY_JARS = ["resolver", "codec", "transport-native-unix-common"].map(

@@ -75,8 +75,13 @@ function pem(name: string | undefined): ClientTlsOptions {
   return { ca, cert: certificates.text(`${name}.pem`), key: certificates.text(`${name}.key`) };
 }
 
+/** Whether a client with this certificate is to get in. */
+function isKnown(name: string | undefined): boolean {
+  return name === "client" || name === "boss";
+}
+
 function ours(name?: string): Promise<ZooKeeperClient> {
-  const signal = AbortSignal.timeout(name === "client" || name === "boss" ? 10_000 : REFUSAL_MS);
+  const signal = AbortSignal.timeout(isKnown(name) ? 30_000 : REFUSAL_MS);
   return connect({ servers: `tls://127.0.0.1:${port}`, tls: pem(name) }, { signal });
 }
 
@@ -84,7 +89,8 @@ function kazoo(name: string | undefined): string {
   const file = (end: string): string =>
     name === undefined ? "-" : certificates.path(`${name}.${end}`);
   const args = [`127.0.0.1:${port}`, certificates.path("ca.pem"), file("pem"), file("key")];
-  const { stdout, stderr, status } = spawnSync(PYTHON, ["-B", SCRIPT, ...args, "/mine"], {
+  const seconds = isKnown(name) ? "30" : "4";
+  const { stdout, stderr, status } = spawnSync(PYTHON, ["-B", SCRIPT, ...args, "/mine", seconds], {
     encoding: "utf8",
     timeout: 60_000,
   });

@@ -255,7 +255,7 @@ test("zkCli takes its ephemeral nodes along when it quits", async () => {
 });
 
 test("zkCli's ephemeral nodes go when its session expires, and it is told", async () => {
-  const stalled = await openCli({ timeoutMs: 1_000 });
+  const stalled = await openCli({ timeoutMs: 4_000 });
   await stalled.run("create -e /on-expiry");
   await cli.run("stat -w /on-expiry");
   stalled.signal("SIGSTOP");

@@ -243,7 +243,7 @@ test("zookeeper (native) takes its ephemeral nodes along when it closes", async 
 
 test("zookeeper (native) is told that its session expired, its ephemerals gone", async () => {
   const proxy = await CuttableProxy.open(server.port);
-  const lost = await open(proxy.port, 1_000);
+  const lost = await open(proxy.port, 4_000);
   const closed = new Events<unknown>();
   lost.on("close", closed.push);
   await create("/on-expiry", EPHEMERAL, "", lost);

@@ -49,6 +49,25 @@ test("a checkpoint follows snapCount transactions, and writes go on meanwhile", 
   await stopping;
 });
 
+test("what a start replayed is in the stored tree before the next one", async () => {
+  const { server, disk, clock } = await startServer();
+  const { line } = await Line.open(server);
+  for (let xid = 1; xid <= 3; xid++) await line.ask(frames.create(xid, `/n${xid}`));
+  const { lastZxid } = disk.storage;
+  await server.stop();
+  const { checkpoint } = disk.storage;
+  const written: number[] = [];
+  disk.storage.checkpoint = async (changes: Snapshot) => {
+    written.push(changes.zxid);
+    await checkpoint(changes);
+  };
+  for (let start = 1; start <= 2; start++) {
+    const { server: next } = await startServer({ disk, clock });
+    await next.stop();
+    assert.equal(written, [lastZxid], `after start ${start}`);
+  }
+});
+
 test("a checkpoint that fails stops the server and errors its state", async () => {
   const disk = new GatedStorage();
   disk.storage.checkpoint = () => Promise.reject(new Error("no room for a checkpoint"));
