@@ -103,14 +103,14 @@ export class SlowClient {
   }
 
   /** Has a session once this resolves, and reads no further. */
-  static async connect(port: number): Promise<SlowClient> {
+  static async connect(port: number, timeoutMs = 30_000): Promise<SlowClient> {
     const socket = connect({ port, host: "127.0.0.1", noDelay: true });
     await once(socket, "connect");
     const client = new SlowClient(socket);
     const handshake = new Uint8Array(4 + 45);
     const view = new DataView(handshake.buffer);
     view.setInt32(0, 45);
-    view.setInt32(16, 30_000);
+    view.setInt32(16, timeoutMs);
     view.setInt32(28, 16);
     socket.on("data", (chunk: Uint8Array) => client.#cutter.push(chunk));
     socket.on("error", () => {}); // The server may close at any time.

@@ -312,7 +312,7 @@ test("methods that no command takes are refused", () =>
   }));
 
 test("garbage, endless heads and half requests cost only their own connection", () =>
-  withAdmin({ options: { idleTimeoutMs: 500 } }, async (url) => {
+  withAdmin({ options: { idleTimeoutMs: 2_000 } }, async (url) => {
     const { hostname, port } = new URL(url);
     const say = (bytes: string): Promise<string> =>
       new Promise((resolve) => {
