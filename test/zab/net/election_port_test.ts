@@ -1,5 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import type { Clock } from "../../../core/contracts/clock.ts";
 import type { PeerAddress } from "../../../core/contracts/peer_network.ts";
 import { TransportError } from "../../../core/contracts/transport.ts";
 import { ConsoleLogger, SystemClock } from "../../../plugins/system/mod.ts";
@@ -9,6 +10,7 @@ import { encodeElectionHello } from "../../../plugins/zab/wire/election_hello.ts
 import { freePort } from "../../../tools/free_ports.ts";
 import { TcpPeerNetwork } from "../../../transports/tcp/mod.ts";
 import { End } from "../../conformance/transport_pair.ts";
+import { ManualClock } from "../../core/manual_clock.ts";
 import { fromHex } from "../wire/hex.ts";
 
 const HOST = "127.0.0.1";
@@ -31,10 +33,10 @@ class Voter {
   readonly received: [from: ServerId, leader: ServerId][] = [];
   #waiting: (() => void)[] = [];
 
-  constructor(serverId: ServerId) {
+  constructor(serverId: ServerId, clock: Clock = new SystemClock()) {
     this.port = new ElectionPort({
       network,
-      clock: new SystemClock(),
+      clock,
       logger: new ConsoleLogger("silent"),
       serverId,
       received: (from, { leader }) => {
@@ -195,7 +197,8 @@ test("of strangers that cannot be called back nothing is kept", async () => {
 });
 
 test("a server that floods another with votes is closed", async () => {
-  const [voter] = [...(await startVoters([5])).values()] as [Voter];
+  const voter = new Voter(5, new ManualClock()); // All of it comes in one second.
+  await voter.start();
   const flood = await dial(voter.address);
   flood.connection.write(encodeElectionHello(9, { host: HOST, port: 1 }));
   const vote = fromHex(`0000001c 00000000 ${"0000000000000002".repeat(3)}`);
