@@ -65,13 +65,15 @@ async function serve(folder: string): Promise<Running> {
     out += chunk;
   });
   const ended = exit.then(() => "ended");
-  while (!out.includes("\n")) {
-    const first = await Promise.race([once(child.stdout, "data"), ended]);
-    if (first === "ended") throw new Error(err);
+  const urlOf = (text: string) => /http:\/\/\S+\/commands\b/.exec(text)?.[0];
+  // Which of the two pipes is read first is chance.
+  while (!out.includes("\n") || urlOf(err) === undefined) {
+    const more = [child.stdout, child.stderr].map((stream) => once(stream, "data"));
+    if ((await Promise.race([...more, ended])) === "ended") throw new Error(err);
   }
   return {
     hosts: /127\.0\.0\.1:\d+/.exec(out)?.[0] ?? "",
-    url: /http:\/\/\S+\/commands/.exec(err)?.[0] ?? "",
+    url: urlOf(err) ?? "",
     stop: async () => {
       child.kill("SIGTERM");
       await exit;
