@@ -24,7 +24,7 @@ const GROUPS = [
   "test/zab/hostile/",
   "test/zab/interop/",
 ];
-const FILE_LIMIT_MS = 120_000;
+const FILE_LIMIT_MS = 300_000;
 const GROUP_FILE_LIMIT_MS = 600_000;
 const JOBS = 2;
 
