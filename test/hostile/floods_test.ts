@@ -16,7 +16,7 @@ const MEBIBYTE = 1024 * 1024;
 const IDLE = Number(process.env.ZOOKIT_HOSTILE_IDLE ?? 1_000);
 
 const { server, target } = await startTarget(process.env.ZOOKIT_HOSTILE_TLS === "1");
-const good = await GoodClient.start(server.port);
+const good = await GoodClient.start(server);
 await good.report();
 
 test.after(async () => {
@@ -84,8 +84,13 @@ function ask(text: string): Promise<string> {
   });
 }
 
+/** A session that outlives long waits for answers, in which this client says nothing. */
+function open(): Promise<RawClient> {
+  return RawClient.open(target, { timeoutMs: 60_000 });
+}
+
 async function isClosedSoon(client: RawClient): Promise<void> {
-  assert.ok(await client.closed(10_000), "the connection stays open");
+  assert.ok(await client.closed(30_000), "the connection stays open");
   client.destroy();
 }
 
@@ -115,7 +120,7 @@ attack("a handshake and requests that come byte by byte are answered", async () 
 });
 
 attack("what is sent after the last answer is not kept, and the connection ends", async () => {
-  const client = await RawClient.open(target);
+  const client = await open();
   client.send(request(1, OPCODES.check));
   await client.closed(5_000);
   const noise = new Uint8Array(MEBIBYTE);
@@ -139,7 +144,7 @@ attack("a flood of handshakes, of which nobody reads the answer", async () => {
 
 attack("a storm of reconnects, most of them with a wrong password", async () => {
   const owner = await RawClient.dial(target);
-  const { sessionId, password } = await owner.handshake();
+  const { sessionId, password } = await owner.handshake({ timeoutMs: 60_000 });
   for (let i = 0; i < 200; i++) {
     const thief = await RawClient.dial(target);
     const answer = await thief.handshake({ sessionId, password: new Uint8Array(16).fill(i) });
@@ -160,7 +165,7 @@ attack("a storm of reconnects, most of them with a wrong password", async () => 
 });
 
 attack("a client that never reads is not read either, and loses its connection", async () => {
-  const sleeper = await RawClient.open(target);
+  const sleeper = await open();
   sleeper.socket.pause();
   const paths = Array.from({ length: 150_000 }, () => "");
   const watches = request(1, OPCODES.setWatches, (writer) => {
@@ -176,7 +181,7 @@ attack("a client that never reads is not read either, and loses its connection",
 });
 
 attack("100,000 requests of which no answer is read", async () => {
-  const client = await RawClient.open(target);
+  const client = await open();
   client.socket.pause();
   const reads = Array.from({ length: 1_000 }, (_, i) =>
     onPath(i, OPCODES.getChildren2, "/", false),
@@ -187,7 +192,7 @@ attack("100,000 requests of which no answer is read", async () => {
 });
 
 attack("400 writes of a megabyte, as fast as they are taken", async () => {
-  const client = await RawClient.open(target);
+  const client = await open();
   await client.ask(create(1, "/big"));
   const write = setData(2, "/big", 1_000_000);
   for (let i = 0; i < 400; i++) client.send(write);
@@ -196,7 +201,7 @@ attack("400 writes of a megabyte, as fast as they are taken", async () => {
 });
 
 attack("one frame that asks for a gigabyte in a multiRead", async () => {
-  const client = await RawClient.open(target);
+  const client = await open();
   const frame = request(3, OPCODES.multiRead, (writer) => {
     for (let i = 0; i < 1_000; i++) {
       multiHeader(writer, OPCODES.getData);
@@ -211,7 +216,7 @@ attack("one frame that asks for a gigabyte in a multiRead", async () => {
 });
 
 attack("access control lists as long as a frame, and ids that invite backtracking", async () => {
-  const client = await RawClient.open(target);
+  const client = await open();
   const many = Array.from({ length: 80_000 }, (_, perms) => ({ perms, scheme: "", id: "" }));
   const some = Array.from({ length: 40_000 }, (_, perms) => ({ ...many[0], perms, ...ANYONE }));
   const colons = [{ perms: 1, scheme: "digest", id: `${":".repeat(900_000)}x` }];
@@ -223,7 +228,7 @@ attack("access control lists as long as a frame, and ids that invite backtrackin
 });
 
 attack("identities without end, and a list that stands for all of them", async () => {
-  const client = await RawClient.open(target);
+  const client = await open();
   const login = (name: string): Uint8Array =>
     request(-4, OPCODES.auth, (writer) => {
       writer.int(0);
@@ -239,7 +244,7 @@ attack("identities without end, and a list that stands for all of them", async (
 });
 
 attack("a path that begins with a byte order mark is no path", async () => {
-  const client = await RawClient.open(target);
+  const client = await open();
   assert.is((await client.ask(create(1, "\uFEFF/mark")))?.error, ERROR_CODES.NoNode);
   assert.is((await client.ask(create(2, "/\uFEFFmark")))?.error, 0);
   const children = await client.ask(onPath(3, OPCODES.getChildren, "/", false));
@@ -248,7 +253,7 @@ attack("a path that begins with a byte order mark is no path", async () => {
 });
 
 attack("5,000 ephemerals, long looks at them, and their end", async () => {
-  const client = await RawClient.open(target);
+  const client = await open();
   await client.ask(create(1, "/many"));
   for (let i = 0; i < 5_000; i++) client.send(create(i + 2, "/many/e-", 3));
   for (let i = 0; i < 5_000; i++) await client.reply();
@@ -287,7 +292,7 @@ attack("four-letter words cut, misspelt, and with more behind", async () => {
 });
 
 attack("300,000 watches of one client, listed", async () => {
-  const client = await RawClient.open(target);
+  const client = await open();
   for (let frame = 0; frame < 6; frame++) {
     const paths = Array.from({ length: 50_000 }, (_, i) => `/none${frame}-${i}`);
     const watches = request(frame, OPCODES.setWatches, (writer) => {
@@ -304,7 +309,7 @@ attack("300,000 watches of one client, listed", async () => {
 });
 
 attack("the system's own znodes, tampered with", async () => {
-  const client = await RawClient.open(target);
+  const client = await open();
   for (const path of ["/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"]) {
     const reply = await client.ask(
       request(1, OPCODES.delete, (writer) => {

@@ -1,8 +1,12 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import type { ServerProcess } from "./server_process.ts";
 
-/** What the well-behaved client saw since it was asked last. */
+/**
+ * What the well-behaved client saw since it was asked last. Times are without those in which it or
+ * the server could have run and had no processor, which others on the machine had.
+ */
 export interface GoodReport {
   /** Requests answered. */
   readonly count: number;
@@ -21,9 +25,9 @@ export class GoodClient {
     this.#child = child;
   }
 
-  static async start(port: number): Promise<GoodClient> {
+  static async start({ port, pid }: ServerProcess): Promise<GoodClient> {
     const main = fileURLToPath(new URL("good_main.ts", import.meta.url));
-    const child = fork(main, [String(port)], { execArgv: ["--import", "tsx"] });
+    const child = fork(main, [String(port), String(pid)], { execArgv: ["--import", "tsx"] });
     await once(child, "message");
     return new GoodClient(child);
   }

@@ -22,7 +22,7 @@ const { server, target } = await startTarget(true);
 /** The port for TLS without it. */
 const bare: Target = { port: target.port };
 const unified = await startTarget(true, true, { tls: { acceptsPlain: true } });
-const good = await GoodClient.start(server.port);
+const good = await GoodClient.start(server);
 await good.report();
 
 test.after(async () => {

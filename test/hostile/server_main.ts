@@ -34,6 +34,7 @@ let inspection: (() => ServerInspection) | undefined;
 
 const server = createServer({
   tickTimeMs: 500,
+  maxSessionTimeoutMs: 60_000,
   maxClientCnxns: 0,
   sessionlessTimeoutMs: 2_000,
   extendedTypesEnabled: true,

@@ -30,6 +30,7 @@ export type HostileOptions = Readonly<Record<string, unknown>> & {
 /** The server under attack. */
 export class ServerProcess {
   readonly port: number;
+  readonly pid: number;
   /** 0 where there is none. */
   readonly tlsPort: number;
   readonly #child: ChildProcess;
@@ -43,6 +44,7 @@ export class ServerProcess {
   ) {
     this.#child = child;
     this.port = at.port;
+    this.pid = child.pid ?? 0;
     this.tlsPort = at.tlsPort;
     this.#folder = at.folder;
     this.#output = out;
@@ -91,7 +93,7 @@ export class ServerProcess {
   }
 
   /** Waits until its own report satisfies `holds`. @throws the last report after `limitMs`. */
-  async until(holds: (report: ServerReport) => boolean, limitMs = 20_000): Promise<ServerReport> {
+  async until(holds: (report: ServerReport) => boolean, limitMs = 60_000): Promise<ServerReport> {
     const deadline = Date.now() + limitMs;
     for (;;) {
       const report = await this.report();
