@@ -10,10 +10,12 @@ import { Visitors } from "./visitors.ts";
 import { closeClients, openClient, reconnect, Writer } from "./writer.ts";
 
 const ROUNDS = Number(process.env.ZOOKIT_CRASH_ROUNDS ?? 20);
+/** Where a kill falls is chance: so many when too few fell where it is hard. */
+const ROUNDS_MAX = 3 * ROUNDS;
 const WRITERS = 4;
 /** Acknowledged requests in a round before the kill, at least. */
 const ACKNOWLEDGED_MIN = 1_000;
-const EXPIRY_MS_MAX = 15_000;
+const EXPIRY_MS_MAX = 60_000;
 /** ZOOKIT_CRASH_SEED repeats the choices of a run, as far as they are the test's. */
 const SEED = Number(process.env.ZOOKIT_CRASH_SEED ?? Date.now() % 1_000_000);
 
@@ -31,6 +33,12 @@ test.after(async () => {
 
 /** Where kills fell. */
 const deaths: Record<Death, number> = { checkpoint: 0, trimming: 0, recovery: 0, serving: 0 };
+
+/** Whether a third of the kills fell into more than serving. */
+function isHardEnough(): boolean {
+  const kills = Object.values(deaths).reduce((sum, times) => sum + times, 0);
+  return deaths.serving <= (kills * 2) / 3;
+}
 
 /** Every other round writes checkpoints all the time, so that the kill falls into one. */
 function writesCheckpoints(round: number): boolean {
@@ -89,7 +97,8 @@ test("kill -9 loses no acknowledged write, halves none, and sessions live on", a
   const writers = await Promise.all(names.map((name) => Writer.open(hosts, name, random)));
   const ids = writers.map(({ sessionId }) => sessionId);
   let total = 0;
-  for (let round = 0; round < ROUNDS; round++) {
+  let round = 0;
+  for (; round < ROUNDS || (!isHardEnough() && round < ROUNDS_MAX); round++) {
     const acknowledged = await writeAndKill(writers, visitors);
     assert.ok(acknowledged >= ACKNOWLEDGED_MIN);
     total += acknowledged;
@@ -107,10 +116,9 @@ test("kill -9 loses no acknowledged write, halves none, and sessions live on", a
     assert.equal(wrong, [], `seed ${SEED}, round ${round}`);
   }
   const where = Object.entries(deaths).map(([death, times]) => `${times} in ${death}`);
-  console.log(`seed ${SEED}: ${total} acknowledged writes in ${ROUNDS} rounds`);
+  console.log(`seed ${SEED}: ${total} acknowledged writes in ${round} rounds`);
   console.log(`died ${where.join(", ")}`);
-  const kills = Object.values(deaths).reduce((sum, times) => sum + times, 0);
-  assert.ok(deaths.serving <= (kills * 2) / 3, "too few kills fell where it is hard");
+  assert.ok(isHardEnough(), "too few kills fell where it is hard");
 
   const deadline = Date.now() + EXPIRY_MS_MAX;
   while ((await auditor.getChildren("/visits")).children.length > 0) {

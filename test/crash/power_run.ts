@@ -12,7 +12,7 @@ const SOURCE = fileURLToPath(new URL("power_loss.c", import.meta.url));
 const WRITERS = 3;
 const KILL_DELAY_MS_MAX = 20;
 /** A server that goes on for so long is not about to end. */
-const WRITING_MS_MAX = 20_000;
+const WRITING_MS_MAX = 60_000;
 const BULK_NODES = 64;
 const BULK_BYTES = 60_000;
 const BULK_IN_FLIGHT = 4;

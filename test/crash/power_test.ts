@@ -17,7 +17,7 @@ const ROUNDS = Number(process.env.ZOOKIT_POWER_ROUNDS ?? 5);
 const ACKNOWLEDGED_MIN = 300;
 const SEED = Number(process.env.ZOOKIT_CRASH_SEED ?? Date.now() % 1_000_000);
 /** A mutant must be caught in one of so many short runs, each from an empty folder. */
-const MUTANT_RUNS_MAX = 8;
+const MUTANT_RUNS_MAX = 30;
 const MUTANT_ROUNDS = 4;
 
 const root = realpathSync(mkdtempSync(join(tmpdir(), "zookit-power-")));
@@ -75,14 +75,15 @@ for (const [storage, files] of MUTANTS) {
   test(`a server that does not sync ${files} is caught: ${storage}`, async () => {
     const fault = `ignore:${files}:1`;
     let outcome = "";
-    for (let i = 0; i < MUTANT_RUNS_MAX && outcome === ""; i++) {
-      outcome = await run(storage, MUTANT_ROUNDS, { seed: SEED + i, fault }).then(
+    let runCount = 0;
+    for (; runCount < MUTANT_RUNS_MAX && outcome === ""; runCount++) {
+      outcome = await run(storage, MUTANT_ROUNDS, { seed: SEED + runCount, fault }).then(
         () => "",
         (error: Error) => error.message,
       );
     }
     assert.not.equal(outcome, "", `seed ${SEED}: nobody noticed`);
-    console.log(`${files}: ${outcome.replaceAll(/\s+/g, " ").slice(0, 160)}`);
+    console.log(`${files}, run ${runCount}: ${outcome.replaceAll(/\s+/g, " ").slice(0, 160)}`);
   });
 }
 

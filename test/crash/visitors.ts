@@ -1,7 +1,7 @@
 import { ZkError, type ZooKeeperClient } from "../../client/mod.ts";
 import { openClient } from "./writer.ts";
 
-const TIMEOUT_MS = 4_000;
+const TIMEOUT_MS = 8_000;
 
 /** A session that leaves two ephemerals, made by one multi. */
 interface Visit {

@@ -5,7 +5,7 @@ import { FolderModel, type ModelNode, type Step, StepGenerator } from "./history
 /** Requests that a writer has on their way at once. */
 const IN_FLIGHT_MAX = 48;
 const TIMEOUT_MS = 40_000;
-const RECONNECT_MS_MAX = 20_000;
+const RECONNECT_MS_MAX = 30_000;
 
 /**
  * One session that writes into a folder of its own. The server executes a session's requests in
