@@ -15,7 +15,7 @@ import type { Peer } from "./transport.ts";
 export interface WriteRequest {
   /** The author; `NO_SESSION` for a container's deletion. */
   readonly session: SessionId;
-  /** The client's xid, 0 for requests that the server makes. */
+  /** By which the server knows the outcome again; 0 for requests that it makes itself. */
   readonly cxid: number;
   /** One of `OPCODES` that is a write, `createSession` or `closeSession`. */
   readonly opcode: number;

@@ -66,7 +66,7 @@ export class ClientServer implements ServerContext {
   readonly statistics: Statistics;
   readonly handshake: Handshake;
   readonly connectionThrottle: ConnectionThrottle;
-  readonly sessions: ServerSessions = new ServerSessions();
+  readonly sessions: ServerSessions;
   readonly sessionIds: SessionIds;
   readonly localTracker: SessionTracker;
   readonly dataWatches: WatchTable<ClientConnection> = new WatchTable();
@@ -99,6 +99,9 @@ export class ClientServer implements ServerContext {
     this.auditors = parts.auditors;
     this.permissions = new Permissions(parts.authProviders, options.skipAcl);
     const { clock, logger } = this;
+    const isAlone = this.consensus.ensemble === undefined;
+    const life = { serverId: options.serverId, beganMs: clock.wallTime() };
+    this.sessions = new ServerSessions(isAlone ? undefined : life);
     const warnings = new RequestWarnings({ clock, logger, metrics: parts.metrics }, options);
     this.statistics = new Statistics(parts.metrics, warnings);
     this.#limits = new ConnectionLimits(options, this.statistics, this.logger, this.clock);
@@ -249,7 +252,7 @@ export class ClientServer implements ServerContext {
     if (session === undefined) return;
     const request = this.#request;
     request.session = session.id;
-    request.cxid = getInt(bytes, start);
+    request.cxid = getInt(bytes, start) ^ session.xidMask;
     request.opcode = getInt(bytes, start + 4);
     request.bytes = bytes;
     request.bodyStart = start + 8;

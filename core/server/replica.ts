@@ -209,7 +209,7 @@ export class ServerReplica implements Replica {
     if (session === undefined) return;
     if (session.orphanCount > 0) return this.#server.sessions.adopt(session);
     const { connection } = session;
-    if (connection === undefined || !connection.awaits(cxid)) return;
+    if (connection === undefined || !connection.awaits(cxid ^ session.xidMask)) return;
     const isMulti = type === OPCODES.multi;
     if (effects.error === "SessionMoved") connection.destroy();
     else connection.complete(isMulti ? undefined : effects.error, effects.result);
@@ -224,8 +224,10 @@ export class ServerReplica implements Replica {
     this.#preparer?.releaseSession(id, change === "created" ? "created" : "closing");
     if (change === "created") return handshake.created(id);
     consensus.tracker?.remove(id);
-    const connection = sessions.get(id)?.connection;
-    if (connection?.awaitsClose(cxid) === true) connection.complete(undefined, NO_BODY);
+    const session = sessions.get(id);
+    const connection = session?.connection;
+    const xid = cxid ^ (session?.xidMask ?? 0);
+    if (connection?.awaitsClose(xid) === true) connection.complete(undefined, NO_BODY);
     else connection?.destroy();
     sessions.forget(id);
   }

@@ -9,6 +9,12 @@ export class ServerSession {
   isLocal: boolean;
   connection: ClientConnection | undefined;
   /**
+   * What is added bit by bit (exclusive or) to the xids of this connection in its transactions, by
+   * which they are known as the answers to its requests. In an ensemble another server may hold the
+   * session too for a while, for a client that uses the same xids. 0 for a server that is alone.
+   */
+  readonly xidMask: number;
+  /**
    * Writes of connections that are gone whose transactions have not come yet. They come before
    * those of the present connection, which must not take them for its own: xids may be equal.
    */
@@ -16,20 +22,33 @@ export class ServerSession {
   /** Bytes of these requests, and of reads behind them. */
   orphanBytes = 0;
 
-  constructor(id: SessionId, timeoutMs: number, isLocal: boolean) {
+  constructor(
+    id: SessionId,
+    kind: { readonly timeoutMs: number; readonly isLocal: boolean },
+    xidMask: number,
+  ) {
     this.id = id;
-    this.timeoutMs = timeoutMs;
-    this.isLocal = isLocal;
+    this.timeoutMs = kind.timeoutMs;
+    this.isLocal = kind.isLocal;
+    this.xidMask = xidMask;
   }
 }
 
 /** The sessions served here, by id. */
 export class ServerSessions {
   readonly #byId = new SessionMap<ServerSession>();
+  /** Undefined where no other server can hold a session of this one. */
+  readonly #maskSeed: number | undefined;
+  #attachedCount = 0;
   /** Writes under way whose clients have left, of all sessions. */
   orphanCount = 0;
   /** Bytes of these requests. */
   orphanBytes = 0;
+
+  /** @param life what tells this server of an ensemble from others; undefined for one alone. */
+  constructor(life: { readonly serverId: number; readonly beganMs: number } | undefined) {
+    if (life !== undefined) this.#maskSeed = Math.imul(life.serverId, SERVERS_APART) + life.beganMs;
+  }
 
   get size(): number {
     return this.#byId.size;
@@ -53,7 +72,7 @@ export class ServerSessions {
     connection: ClientConnection,
     kind: { readonly timeoutMs: number; readonly isLocal: boolean },
   ): ServerSession {
-    const session = new ServerSession(id, kind.timeoutMs, kind.isLocal);
+    const session = new ServerSession(id, kind, this.#nextMask());
     const former = this.#byId.get(id);
     if (former !== undefined) {
       former.connection?.destroy();
@@ -104,6 +123,12 @@ export class ServerSessions {
     this.orphanBytes = 0;
   }
 
+  #nextMask(): number {
+    if (this.#maskSeed === undefined) return 0;
+    this.#attachedCount += 1;
+    return Math.imul(this.#maskSeed + this.#attachedCount, CONNECTIONS_APART);
+  }
+
   #count(session: ServerSession, count: number, sizeBytes: number): void {
     session.orphanCount += count;
     session.orphanBytes += sizeBytes;
@@ -115,3 +140,7 @@ export class ServerSessions {
     return this.#byId.values();
   }
 }
+
+/** Odd numbers whose multiples lie far apart in 32 bits. */
+const SERVERS_APART = 0x85ebca6b;
+const CONNECTIONS_APART = 0x9e3779b1;

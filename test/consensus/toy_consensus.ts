@@ -2,6 +2,7 @@ import type { Clock } from "../../core/contracts/clock.ts";
 import type {
   Consensus,
   ConsensusStatus,
+  EnsembleFigures,
   Preparer,
   Replica,
   WriteRequest,
@@ -30,6 +31,7 @@ interface Proposal {
 export type CatchUp = "none" | "diff" | "truncate" | "snapshot";
 
 const TICK_MS = 50;
+const FIGURES = { leaderId: -1, voterCount: 3, initLimit: 10, syncLimit: 5, leading: undefined };
 
 /**
  * Three or more nodes that agree by majority under a leader that the test appoints: the smallest
@@ -39,6 +41,8 @@ const TICK_MS = 50;
 export class ToyCluster {
   readonly nodes: ToyNode[] = [];
   readonly cutOff: Set<number> = new Set();
+  /** Nodes to which nothing comes for now; it comes later, in order. */
+  readonly late: Map<number, (() => void)[]> = new Map();
   readonly caughtUp: CatchUp[] = [];
   leader: ToyNode | undefined;
   epoch = 0;
@@ -53,11 +57,23 @@ export class ToyCluster {
   /** Runs `task` at node `to` later, unless one of the two is cut off by then. */
   send(from: number, to: number, task: (node: ToyNode) => void): void {
     const node = this.nodes[to] as ToyNode;
+    const waiting = this.late.get(to);
+    if (waiting !== undefined) {
+      waiting.push(() => this.send(from, to, task));
+      return;
+    }
     const { epoch } = this;
     node.parts.clock.defer(() => {
       if (this.cutOff.has(from) || this.cutOff.has(to) || this.epoch !== epoch) return;
       task(node);
     });
+  }
+
+  /** Lets a node that was {@link late} hear of everything. */
+  release(index: number): void {
+    const waiting = this.late.get(index) ?? [];
+    this.late.delete(index);
+    for (const send of waiting) send();
   }
 
   /** Makes a node the leader of all that are not cut off, and brings them to its state. */
@@ -82,7 +98,7 @@ export class ToyNode implements Consensus {
   status: ConsensusStatus;
   tracker: SessionTracker | undefined;
   readonly membership: string = "";
-  readonly ensemble: undefined = undefined;
+  readonly ensemble: EnsembleFigures = FIGURES;
   replica: Replica | undefined;
   readonly #cluster: ToyCluster;
   readonly #owners = new SessionMap<number>();

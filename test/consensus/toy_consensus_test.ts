@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "uvu";
-import { connect, type ZooKeeperClient } from "../../client/mod.ts";
+import {
+  type ClientOptions,
+  connect,
+  type SessionTicket,
+  type ZooKeeperClient,
+} from "../../client/mod.ts";
 import { CLOCK } from "../../core/contracts/clock.ts";
 import { CONSENSUS } from "../../core/contracts/consensus.ts";
 import { SESSION_TRACKING } from "../../core/contracts/sessions.ts";
@@ -17,6 +22,8 @@ interface World {
   readonly servers: readonly Server[];
   /** A client of one server, or of several in order of preference. */
   client(...indexes: number[]): Promise<ZooKeeperClient>;
+  /** Another client that takes over a session, at one server. */
+  holder(session: SessionTicket, index: number): Promise<ZooKeeperClient>;
 }
 
 function toyConsensus(cluster: ToyCluster): Plugin {
@@ -54,14 +61,20 @@ async function inWorld(run: (world: World) => Promise<void>): Promise<void> {
     transports.push(transport);
   }
   await cluster.appoint(0);
-  const client = async (...indexes: number[]): Promise<ZooKeeperClient> => {
+  const client = async (indexes: number[], ticket: Pick<ClientOptions, "session"> = {}) => {
     const dialers = indexes.map((index) => transports[index] as MemoryTransport);
-    const made = await connect({ servers: dialers, timeoutMs: 1000, reconnectDelayMaxMs: 20 });
+    const options = { timeoutMs: 1000, reconnectDelayMaxMs: 20, ...ticket };
+    const made = await connect({ servers: dialers, ...options });
     clients.push(made);
     return made;
   };
   try {
-    await run({ cluster, servers, client });
+    await run({
+      cluster,
+      servers,
+      client: (...indexes) => client(indexes),
+      holder: (session, index) => client([index], { session }),
+    });
   } finally {
     await Promise.allSettled(clients.map((made) => made.close()));
     for (const server of servers) await server.stop();
@@ -102,6 +115,27 @@ test("writes and reads pipelined through a follower are answered in order", () =
       versions,
       Array.from({ length: 50 }, (_, i) => i + 1),
     );
+  }));
+
+test("an answer is for whoever asked, where another holds the session and uses its xids", () =>
+  inWorld(async (world) => {
+    const { cluster } = world;
+    const former = await world.client(1);
+    cluster.late.set(1, []);
+    const next = await world.holder(former.session, 2);
+    await next.create("/mine", "");
+    const leader = nodeOf(world, 0).replica;
+    const before = leader?.lastApplied ?? 0;
+    const told = former.delete("/mine").then(
+      () => "deleted",
+      (error: { readonly kind?: string }) => error.kind,
+    );
+    while ((leader?.lastApplied ?? 0) === before) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    cluster.release(1);
+    assert.equal(await told, "ConnectionLoss");
+    assert.notEqual(await former.exists("/mine"), null);
   }));
 
 test("a session and its ephemeral live on under another leader, and the client reconnects", () =>

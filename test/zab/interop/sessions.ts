@@ -87,9 +87,8 @@ async function refusalOfFormer(
   });
   const path = `/stolen-${former.session.id.toString(16)}`;
   const session = former.session;
-  // A server tells by session and xid alone whom a transaction answers: with one xid used by both,
-  // a server that lags would take the other's create for the answer to the delete.
-  await former.exists(path);
+  // Both use the same xid: a server that lags must not take the other's create for the answer to
+  // the delete.
   await using next = await connect({ servers: members.address(to), session, timeoutMs: 10_000 });
   await next.create(path, "", { mode: "ephemeral" });
   const refusal = await former.delete(path).then(
