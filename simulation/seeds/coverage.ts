@@ -25,36 +25,43 @@ const SHARE_MIN = 0.01;
 /** Fewer seeds say nothing of shares. */
 const SEEDS_MIN = 300;
 
-/** The table of what seeds covered, of those that count. */
-export function coverageTable(counted: readonly SeedOutcome[]): string {
-  const lines = ["what                            seeds   share   times"];
-  for (const name of namesOf(counted)) {
-    const times = counted.map((outcome) => timesOf(outcome, name));
-    const having = times.filter((count) => count > 0).length;
-    const share = `${((100 * having) / Math.max(1, counted.length)).toFixed(1)} %`;
-    const total = String(times.reduce((sum, count) => sum + count, 0));
-    lines.push(
-      `${name.padEnd(30)} ${String(having).padStart(6)}${share.padStart(8)} ${total.padStart(7)}`,
-    );
+/** Counts what seeds covered; holds no more for a hundred thousand of them than for one. */
+export class Coverage {
+  #seeds = 0;
+  readonly #counts = new Map(REQUIRED.map((name) => [name, { seeds: 0, times: 0 }]));
+
+  /** Seeds counted so far. */
+  get seeds(): number {
+    return this.#seeds;
   }
-  return lines.join("\n");
-}
 
-/** What too few of the seeds have seen; nothing when there are too few seeds to say. */
-export function tooRare(counted: readonly SeedOutcome[]): string[] {
-  if (counted.length < SEEDS_MIN) return [];
-  return REQUIRED.filter((name) => {
-    const having = counted.filter((outcome) => timesOf(outcome, name) > 0).length;
-    return having < SHARE_MIN * counted.length;
-  });
-}
+  /** Counts a seed. */
+  take({ coverage }: SeedOutcome): void {
+    this.#seeds += 1;
+    for (const [name, times] of coverage) {
+      const count = this.#counts.get(name) ?? { seeds: 0, times: 0 };
+      count.seeds += 1;
+      count.times += times;
+      this.#counts.set(name, count);
+    }
+  }
 
-function namesOf(counted: readonly SeedOutcome[]): string[] {
-  const names = new Set(REQUIRED);
-  for (const { coverage } of counted) for (const [name] of coverage) names.add(name);
-  return [...names].sort();
-}
+  /** A line for each thing that happened: in how many seeds, and how often. */
+  table(): string {
+    const lines = ["what                            seeds   share   times"];
+    for (const [name, { seeds, times }] of [...this.#counts].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const share = `${((100 * seeds) / Math.max(1, this.#seeds)).toFixed(1)} %`;
+      const figures = [String(seeds).padStart(6), share.padStart(7), String(times).padStart(7)];
+      lines.push(`${name.padEnd(30)} ${figures.join(" ")}`);
+    }
+    return lines.join("\n");
+  }
 
-function timesOf({ coverage }: SeedOutcome, name: string): number {
-  return coverage.find(([what]) => what === name)?.[1] ?? 0;
+  /** What too few of the seeds have seen; nothing when there are too few seeds to say. */
+  tooRare(): string[] {
+    if (this.#seeds < SEEDS_MIN) return [];
+    return REQUIRED.filter((name) => {
+      return (this.#counts.get(name)?.seeds ?? 0) < SHARE_MIN * this.#seeds;
+    });
+  }
 }

@@ -8,10 +8,12 @@
  */
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import { coverageTable, tooRare } from "./coverage.ts";
 import { runSeeds } from "./jobs.ts";
 import type { SeedOutcome } from "./seed_outcome.ts";
+import { Tally } from "./tally.ts";
 
+/** Seeds after which a long run says how far it is. */
+const SEEDS_TOLD = 1_000;
 const LINES_SHOWN = 60;
 
 const { values } = parseArgs({
@@ -36,32 +38,45 @@ const jobs = Math.max(1, wholeNumber("jobs", values.jobs));
 const servers = values.servers === undefined ? undefined : wholeNumber("servers", values.servers);
 
 const beganMs = performance.now();
-const outcomes = await runSeeds({ from, seeds, jobs, servers }, () => {});
-report((performance.now() - beganMs) / 1_000);
+const tally = new Tally();
+await runSeeds({ from, seeds, jobs, servers }, (outcome) => {
+  tally.take(outcome);
+  const isTold = tally.passed % SEEDS_TOLD === 0 && tally.passed < seeds;
+  if (isTold && outcome.failure === undefined) console.log(progress());
+});
+report();
 
-function report(seconds: number): void {
-  const failed = outcomes.find(({ failure }) => failure !== undefined);
+function secondsSoFar(): number {
+  return (performance.now() - beganMs) / 1_000;
+}
+
+function progress(): string {
+  const seconds = secondsSoFar();
+  const rate = (tally.passed / seconds).toFixed(1);
+  return `${tally.passed} of ${seeds} seeds passed in ${seconds.toFixed(0)} s, ${rate} a second`;
+}
+
+function report(): void {
+  const seconds = secondsSoFar();
+  const { failed, coverage, passed, uncounted, acknowledged } = tally;
   if (failed !== undefined) showFailure(failed);
-  const passed = outcomes.filter(({ failure }) => failure === undefined);
-  const counted = passed.filter(({ counts }) => counts);
-  console.log(`\n${coverageTable(counted)}\n`);
-  console.log(`${passed.length} seeds passed, ${counted.length} of them count`);
-  for (const { seed, counts } of passed) {
-    if (!counts) console.log(`seed ${seed} does not count: too little has happened`);
+  console.log(`\n${coverage.table()}\n`);
+  console.log(`${passed} seeds passed, ${coverage.seeds} of them count`);
+  for (const seed of uncounted) {
+    console.log(`seed ${seed} does not count: too little has happened`);
   }
-  const rare = tooRare(counted);
+  const rare = coverage.tooRare();
   for (const name of rare) console.log(`fewer than 1 % of the seeds have seen: ${name}`);
-  const virtual = passed.reduce((sum, { virtualMs }) => sum + virtualMs, 0) / 1_000;
-  const writes = passed.reduce((sum, { acknowledged }) => sum + acknowledged, 0);
-  console.log(`${writes} acknowledged writes, ${virtual.toFixed(0)} s of virtual time`);
-  const rate = `${(passed.length / seconds).toFixed(1)} seeds a second, ${jobs} at a time`;
+  const virtual = tally.virtualMs / 1_000;
+  console.log(`${acknowledged} acknowledged writes, ${virtual.toFixed(0)} s of virtual time`);
+  const rate = `${(passed / seconds).toFixed(1)} seeds a second, ${jobs} at a time`;
   console.log(
     `${seconds.toFixed(1)} s: ${(virtual / seconds).toFixed(0)} times real time, ${rate}`,
   );
-  console.log(`hash of seeds ${from} to ${from + seeds - 1}: ${hashOf(passed)}`);
-  const problems = (failed === undefined ? 0 : 1) + rare.length + passed.length - counted.length;
+  console.log(`hash of seeds ${from} to ${from + seeds - 1}: ${tally.hash}`);
+  const problems = (failed === undefined ? 0 : 1) + rare.length + uncounted.length;
   if (problems > 0) process.exitCode = 1;
-  console.log(`${counted.length} passed, ${problems} failed`);
+  console.log(`${coverage.seeds} passed, ${problems} failed`);
 }
 
 function showFailure({ seed, failure }: SeedOutcome): void {
@@ -69,12 +84,4 @@ function showFailure({ seed, failure }: SeedOutcome): void {
   console.log((values.trace ? trace : trace.slice(-LINES_SHOWN)).join("\n"));
   console.log(message);
   console.log(`to run it again: npm run simulate -- --from ${seed} --seeds 1 --trace`);
-}
-
-/** One number for all traces. */
-function hashOf(passed: readonly SeedOutcome[]): string {
-  let hash = 0x811c_9dc5;
-  const text = passed.map((outcome) => outcome.hash).join();
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x0100_0193);
-  return (hash >>> 0).toString(16).padStart(8, "0");
 }
