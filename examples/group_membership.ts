@@ -52,7 +52,7 @@ await using server = createServer({
 await server.start();
 
 async function join(name: string, server: Dialer | string): Promise<ZooKeeperClient> {
-  const member = await connect({ servers: [server], timeoutMs: 500 });
+  const member = await connect({ servers: [server], timeoutMs: 2_000 });
   await member.create(`${GROUP}/${name}`, "", { mode: "ephemeral" });
   return member;
 }
