@@ -22,6 +22,8 @@ interface World {
   readonly servers: readonly Server[];
   /** A client of one server, or of several in order of preference. */
   client(...indexes: number[]): Promise<ZooKeeperClient>;
+  /** A client of one server, whose session ends soon without it. */
+  brief(index: number): Promise<ZooKeeperClient>;
   /** Another client that takes over a session, at one server. */
   holder(session: SessionTicket, index: number): Promise<ZooKeeperClient>;
 }
@@ -50,6 +52,7 @@ async function inWorld(run: (world: World) => Promise<void>): Promise<void> {
       plugins: [...others, memoryStorage(), toyConsensus(cluster)],
       serverId,
       tickTimeMs: 50,
+      maxSessionTimeoutMs: 10_000,
     }),
   );
   const clients: ZooKeeperClient[] = [];
@@ -61,10 +64,10 @@ async function inWorld(run: (world: World) => Promise<void>): Promise<void> {
     transports.push(transport);
   }
   await cluster.appoint(0);
-  const client = async (indexes: number[], ticket: Pick<ClientOptions, "session"> = {}) => {
+  const client = async (indexes: number[], options: Partial<ClientOptions> = {}) => {
     const dialers = indexes.map((index) => transports[index] as MemoryTransport);
-    const options = { timeoutMs: 1000, reconnectDelayMaxMs: 20, ...ticket };
-    const made = await connect({ servers: dialers, ...options });
+    const usual = { timeoutMs: 10_000, reconnectDelayMaxMs: 20 };
+    const made = await connect({ ...usual, ...options, servers: dialers });
     clients.push(made);
     return made;
   };
@@ -73,6 +76,7 @@ async function inWorld(run: (world: World) => Promise<void>): Promise<void> {
       cluster,
       servers,
       client: (...indexes) => client(indexes),
+      brief: (index) => client([index], { timeoutMs: 1_000 }),
       holder: (session, index) => client([index], { session }),
     });
   } finally {
@@ -202,9 +206,9 @@ test("a node that missed log which is gone gets a snapshot, and the same tree", 
 
 test("the leader alone expires sessions, and their ephemerals go on every server", () =>
   inWorld(async (world) => {
-    const client = await world.client(1);
-    await client.create("/gone", "", { mode: "ephemeral" });
     const watcher = await world.client(2);
+    const client = await world.brief(1);
+    await client.create("/gone", "", { mode: "ephemeral" });
     await watcher.sync("/");
     const deleted = new Promise((resolve) => {
       void watcher.exists("/gone", { watch: resolve });
