@@ -1,7 +1,7 @@
 import type { ByteSink, Connection, Dialer, Transport } from "../../core/contracts/transport.ts";
 
 /** Longest wait for something that must happen, ms. */
-const WAIT_MS_MAX = 15_000;
+const WAIT_MS_MAX = 60_000;
 
 /** One end of a connection and all that its sink was told. */
 export class End implements ByteSink {
