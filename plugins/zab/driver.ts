@@ -21,7 +21,7 @@ import { type DiskEffect, DiskEffects } from "./disk_effects.ts";
 import { ZabFigures } from "./figures.ts";
 import type { ZabMachine } from "./machine.ts";
 import { Members } from "./members.ts";
-import type { ServerId } from "./messages.ts";
+import { copyOf, type ServerId } from "./messages.ts";
 import { ElectionPort } from "./net/election_port.ts";
 import { QuorumPort } from "./net/quorum_port.ts";
 import { rebuild } from "./stored_log.ts";
@@ -254,6 +254,7 @@ export class ZabConsensus implements Consensus {
       case "send":
       case "send-snapshot":
       case "send-log":
+      case "hold":
       case "close":
         return this.#performNet(effect);
       case "append":
@@ -290,6 +291,8 @@ export class ZabConsensus implements Consensus {
         quorum.link(link)?.sendStream(logStream(this.#parts.storage, after, through));
         return;
       }
+      case "hold":
+        return quorum.link(effect.link)?.hold(effect.isHeld);
       case "close":
         this.#logger.info("link closed", { link: effect.link, reason: effect.reason });
         return quorum.close(effect.link);
@@ -392,9 +395,5 @@ export class ZabConsensus implements Consensus {
 }
 
 type EffectOf<Kind extends Effect["kind"]> = Extract<Effect, { readonly kind: Kind }>;
-type NetKind = "listen" | "unlisten" | "dial" | "send" | "send-snapshot" | "send-log" | "close";
-/** For a request that has to wait until a step is over: its bytes are the caller's. */
-function copyOf(request: WriteRequest): WriteRequest {
-  const bytes = request.bytes.slice(request.bodyStart, request.bodyEnd);
-  return { ...request, bytes, bodyStart: 0, bodyEnd: bytes.length };
-}
+type NetKind = DiallingKind | "send" | "send-snapshot" | "send-log" | "hold" | "close";
+type DiallingKind = "listen" | "unlisten" | "dial";

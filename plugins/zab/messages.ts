@@ -101,3 +101,9 @@ export type QuorumPacket =
 
 /** The learner protocol that is spoken here. */
 export const PROTOCOL_VERSION = 0x10000;
+
+/** For a request that has to wait until a step is over: its bytes are the caller's. */
+export function copyOf(request: WriteRequest): WriteRequest {
+  const bytes = request.bytes.slice(request.bodyStart, request.bodyEnd);
+  return { ...request, bytes, bodyStart: 0, bodyEnd: bytes.length };
+}

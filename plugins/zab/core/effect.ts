@@ -36,6 +36,8 @@ export type Effect =
       readonly after: Zxid;
       readonly through: Zxid;
     }
+  /** Read nothing more on a link that a learner has dialled, or go on. */
+  | { readonly kind: "hold"; readonly link: LinkId; readonly isHeld: boolean }
   /** Close a link; `reason` is for the log. */
   | { readonly kind: "close"; readonly link: LinkId; readonly reason: string }
   // Disk.

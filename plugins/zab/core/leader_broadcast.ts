@@ -118,6 +118,9 @@ export class LeaderBroadcast {
     this.#prepared = zxid;
     if (isFirst) this.#batchFirst = zxid;
     this.#noteSession(request, from);
+    if (from !== LOCAL) {
+      this.#parts.links.get(from)?.wrote(zxid, this.#out.length - at, this.#committed);
+    }
     if (this.#out.length - this.#batchStart >= BATCH_BYTES_MAX) this.#propose();
   }
 
@@ -139,6 +142,7 @@ export class LeaderBroadcast {
    */
   sync(from: LinkId): void {
     this.#syncs.push({ after: this.#prepared, round: this.#round + 1, from });
+    this.#parts.links.get(from)?.syncBegun(this.#committed);
   }
 
   /** Syncs asked for and not answered. */
@@ -154,6 +158,12 @@ export class LeaderBroadcast {
   /** Closes the sessions that were not heard of for their time-out. */
   expire(): void {
     for (const session of this.sessions.expire(this.#peer.nowMs)) {
+      const owner = this.#parts.links.get(this.sessions.ownerOf(session));
+      if (owner?.isHeld === true) {
+        // Its client is not heard because its server is not read.
+        this.sessions.add(session, this.#peer.options.tickTimeMs, this.#peer.nowMs);
+        continue;
+      }
       this.#peer.note("info", "session expired", { session: session.toString() });
       this.request(closeRequest(session), LOCAL);
     }
@@ -204,6 +214,7 @@ export class LeaderBroadcast {
       else link.send({ kind: "commit-and-activate", zxid: version, leader: heir });
     }
     this.#committed = version;
+    for (const link of this.#parts.links.values()) link.progressed(version);
     peer.deliver(version);
     if (heir !== peer.sid) this.#heir = heir;
   }
@@ -226,6 +237,7 @@ export class LeaderBroadcast {
     const first = batches[0]?.firstZxid ?? through;
     const commits: QuorumPacket = { kind: "commits", first, last: through };
     for (const link of this.#parts.links.values()) {
+      link.progressed(through);
       if (!link.isForwarding) continue;
       if (!link.isObserver) link.send(commits);
       else for (const batch of batches) link.send({ kind: "informs", batch });
@@ -296,8 +308,13 @@ export class LeaderBroadcast {
       // Whoever has what was proposed after the sync has followed after it, as if it was pinged.
       if (through <= after && !this.#isAnswered(round)) break;
       count += 1;
-      if (from === LOCAL) local += 1;
-      else this.#parts.links.get(from)?.send({ kind: "sync" });
+      if (from === LOCAL) {
+        local += 1;
+        continue;
+      }
+      const link = this.#parts.links.get(from);
+      link?.send({ kind: "sync" });
+      link?.syncDone(this.#committed);
     }
     if (count > 0) this.#syncs = this.#syncs.slice(count);
     if (local > 0) this.#peer.emit({ kind: "synced", count: local });

@@ -231,7 +231,8 @@ export class LeaderLearners {
   /** Whoever was silent for a tick since the other came is that other, come back. */
   #replaceRival(link: LearnerLink): void {
     const { nowMs, options } = this.#peer;
-    if (link.rival === undefined || nowMs - link.openedMs < options.tickTimeMs) return;
+    if (link.rival === undefined || link.rival.isHeld) return;
+    if (nowMs - Math.max(link.openedMs, link.rival.releasedMs) < options.tickTimeMs) return;
     this.#close(link.rival, "came again on another link");
   }
 

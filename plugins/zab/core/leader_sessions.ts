@@ -3,6 +3,7 @@ import type { ErrorName } from "../../../core/errors/zk_error.ts";
 import { OPCODES } from "../../../core/wire/opcodes.ts";
 import { type SessionId, SessionMap } from "../../../core/wire/session_id.ts";
 import type { LinkId, Sessions } from "./input.ts";
+import { LOCAL } from "./learner_link.ts";
 
 /**
  * The global sessions under one leader: when they expire, and through which server each speaks
@@ -45,6 +46,11 @@ export class LeaderSessions implements SessionTracker {
     if (owner !== undefined) return owner === from ? undefined : "SessionMoved";
     if (this.#tracker.isAlive(id)) this.#owners.set(id, from);
     return undefined;
+  }
+
+  /** The link of its server; {@link LOCAL} where that is the leader, or not known. */
+  ownerOf(id: SessionId): LinkId {
+    return this.#owners.get(id) ?? LOCAL;
   }
 
   add(id: SessionId, timeoutMs: number, now: number): void {

@@ -3,9 +3,21 @@ import { counterOf, epochOf, type Zxid } from "../../../core/wire/zxid.ts";
 import type { QuorumPacket, ServerId } from "../messages.ts";
 import type { LinkId } from "./input.ts";
 import type { Peer } from "./peer.ts";
+import { RequestWindow } from "./request_window.ts";
 
 /** Owner of the sessions whose clients are connected to the leader itself. */
 export const LOCAL: LinkId = 0;
+
+/**
+ * Bytes of requests that a voter may have under way: twice what servers keep to among themselves
+ * (`OutstandingLimit`), since the acknowledgements behind them must be read.
+ */
+const VOTER_WINDOW_BYTES = 256 * 1024 * 1024;
+/** The same for whoever has no vote, which anybody may claim to be. */
+const OTHER_WINDOW_BYTES = 4 * 1024 * 1024;
+
+/** Least time between two warnings that it asks for too much, ms. */
+const WARNING_MS = 60_000;
 
 /** What operators may know of a learner, with the link that it is on. */
 export interface LinkedLearner extends LearnerFigures {
@@ -36,6 +48,14 @@ export class LearnerLink {
   rival: LearnerLink | undefined;
   /** Newest round of pings that it has answered; see {@link ping}. */
   answered = 0;
+  /** It has asked for so much that it is not read for now. */
+  isHeld = false;
+  /** When it was read again after that. */
+  releasedMs = 0;
+  readonly #window = new RequestWindow();
+  #warnAtMs = 0;
+  /** When it was seen last that what it has asked for gets done, while it is held. */
+  #doneMs = 0;
   /** Rounds of the pings that it has not answered yet, oldest first. */
   readonly #pings: number[] = [];
   /** A proposal that it has been sent, and when that was seen to be unacknowledged. */
@@ -93,6 +113,51 @@ export class LearnerLink {
     this.answered = this.#pings.shift() ?? this.answered;
   }
 
+  /** It has asked for a write, which has this zxid and so many bytes. */
+  wrote(zxid: Zxid, sizeBytes: number, committed: Zxid): void {
+    this.#window.wrote(zxid, sizeBytes, committed);
+    this.#holdIfFull(committed);
+  }
+
+  syncBegun(committed: Zxid): void {
+    this.#window.syncBegun();
+    this.#holdIfFull(committed);
+  }
+
+  /** One of its syncs is answered. */
+  syncDone(committed: Zxid): void {
+    this.#window.syncDone();
+    this.progressed(committed);
+  }
+
+  /** More is committed, or answered. */
+  progressed(committed: Zxid): void {
+    if (!this.isHeld) return;
+    this.#doneMs = this.#peer.nowMs;
+    this.#holdIfFull(committed);
+  }
+
+  get #windowBytes(): number {
+    return this.isVoting ? VOTER_WINDOW_BYTES : OTHER_WINDOW_BYTES;
+  }
+
+  #holdIfFull(committed: Zxid): void {
+    const isFull = this.#window.isFull(this.#windowBytes, committed);
+    if (isFull === this.isHeld) return;
+    const { nowMs } = this.#peer;
+    this.isHeld = isFull;
+    this.#doneMs = nowMs;
+    if (!isFull) {
+      this.releasedMs = nowMs; // Its silence so far was this server's doing.
+      this.heardMs = nowMs;
+      this.#mark = { zxid: 0, atMs: nowMs };
+    }
+    this.#peer.emit({ kind: "hold", link: this.id, isHeld: isFull });
+    if (!isFull || nowMs < this.#warnAtMs) return;
+    this.#warnAtMs = nowMs + WARNING_MS;
+    this.#peer.note("warn", "learner asks for more than may wait, and waits", { peer: this.sid });
+  }
+
   /** Why it is to be given up now; undefined while it does what is asked of it in time. */
   complaint(): string | undefined {
     const { nowMs, options } = this.#peer;
@@ -104,11 +169,24 @@ export class LearnerLink {
           ? "synchronises too long"
           : undefined;
       case "serving":
+        if (this.isHeld) return this.#heldComplaint();
         if (silentMs >= this.#peer.ticks(options.syncLimit)) return "was silent for too long";
         return this.#isBehind() ? "acknowledges nothing" : undefined;
       default:
         return undefined; // It is the learner that waits.
     }
+  }
+
+  /**
+   * It can't be blamed for what is not read of it. But when nothing of what it wants gets done, its
+   * acknowledgements may be missing for that, which stand behind requests that no server sends.
+   */
+  #heldComplaint(): string | undefined {
+    const { nowMs, options } = this.#peer;
+    const isStuck = nowMs - this.#doneMs >= this.#peer.ticks(options.syncLimit);
+    return isStuck && this.isVoting
+      ? "asks for more than may wait, and nothing of it gets done"
+      : undefined;
   }
 
   /**
