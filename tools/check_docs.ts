@@ -22,7 +22,7 @@ const FOLDERS = [
 const EXPORT =
   /^export (?:abstract |async )*(?:const|let|function\*?|class|interface|type) (\w+)/gm;
 const EXAMPLE_FOLDER = ".doc-examples";
-const EXAMPLE_LIMIT_MS = 30_000;
+const EXAMPLE_LIMIT_MS = 60_000;
 
 function isPublic({ path }: Source): boolean {
   return path === "mod.ts" || FOLDERS.some((folder) => path.startsWith(`${folder}/`));
