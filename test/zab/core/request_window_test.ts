@@ -92,7 +92,7 @@ test("syncs count too, until they are answered", () => {
   assert.equal(holds(lone), [`${OBSERVER} true`, `${OBSERVER} false`]);
 });
 
-test("a voter may have more under way; with its acknowledgements behind that, it is given up", () => {
+test("a voter may have more under way; with acknowledgements behind that, it is given up", () => {
   const lone = reigning();
   lone.step({ kind: "flush" });
   flood(lone, WRITE, LINK, FAR_TOO_MANY);

@@ -32,7 +32,8 @@ function request(opcode: number, write: (body: JuteWriter) => void): WriteReques
   const body = new JuteWriter();
   write(body);
   const bytes = body.copy();
-  return { session: SESSION, cxid: 1, opcode, bytes, bodyStart: 0, bodyEnd: bytes.length, ids: [] };
+  const bodyEnd = bytes.length;
+  return { session: SESSION, cxid: 1, opcode, bytes, bodyStart: 0, bodyEnd, ids: [] };
 }
 
 test("a flood from a learner waits in its socket while a disk lags, and clients go on", async () => {
