@@ -36,7 +36,7 @@ function request(opcode: number, write: (body: JuteWriter) => void): WriteReques
   return { session: SESSION, cxid: 1, opcode, bytes, bodyStart: 0, bodyEnd, ids: [] };
 }
 
-test("a flood from a learner waits in its socket while a disk lags, and clients go on", async () => {
+test("a learner's flood waits in its socket while a disk lags, and clients go on", async () => {
   const ensemble = await Ensemble.start();
   const { leader, followers } = ensemble;
   await using client = await (followers[0] ?? leader).server.connect({ timeoutMs: 40_000 });
