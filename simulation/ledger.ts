@@ -142,13 +142,11 @@ export class Ledger {
     if (known === entry) return;
     const { bytes } = entry;
     if (known?.zxid === entry.zxid && areEqual(known.bytes, bytes, 0, bytes.length)) return;
-    const [before, zxid] = [formatZxid(entry.previous), formatZxid(entry.zxid)];
     if (known === undefined) {
       if (entry.previous > this.last) this.#commitGap(server, entry.previous);
       if (entry.previous !== this.last) {
-        const last = formatZxid(this.last);
-        const so = `after ${before}, but the ensemble has committed up to ${last}`;
-        this.#violated(`server ${server} delivered ${zxid} ${so}`);
+        const so = `but the ensemble has committed up to ${formatZxid(this.last)}`;
+        this.#violated(`${deliveredText(server, entry)}, ${so}`);
         return;
       }
       this.entries.push(entry);
@@ -156,10 +154,9 @@ export class Ledger {
       this.#next.set(entry.previous, entry);
       for (const listener of this.committed) listener(entry);
     } else if (known.zxid !== entry.zxid) {
-      const other = formatZxid(known.zxid);
-      this.#violated(`server ${server} delivered ${zxid} after ${before}, others ${other}`);
+      this.#violated(`${deliveredText(server, entry)}, others ${formatZxid(known.zxid)}`);
     } else {
-      this.#violated(`server ${server} delivered ${zxid} with other bytes than others`);
+      this.#violated(`${deliveredText(server, entry)}, with other bytes than others`);
     }
   }
 
@@ -187,6 +184,10 @@ export class Ledger {
     }
     return position;
   }
+}
+
+function deliveredText(server: number, { zxid, previous }: LedgerEntry): string {
+  return `server ${server} delivered ${formatZxid(zxid)} after ${formatZxid(previous)}`;
 }
 
 function areEqual(a: Uint8Array, b: Uint8Array, start: number, end: number): boolean {

@@ -10,6 +10,8 @@ import type {
 } from "../storage/sqlite/disk.ts";
 import type { Random } from "./random.ts";
 
+const TEXT = new TextDecoder();
+
 /** A znode as it is stored. */
 export interface StoredNode {
   readonly record: Uint8Array;
@@ -29,7 +31,7 @@ export class StoredArea {
     if (nodes !== undefined) {
       for (const [index, pathSize] of nodes.pathSizes.entries()) {
         const record = nodes.records.subarray(nodes.starts[index], nodes.starts[index + 1]);
-        const path = new TextDecoder().decode(record.subarray(4, 4 + pathSize)) || "/";
+        const path = TEXT.decode(record.subarray(4, 4 + pathSize)) || "/";
         this.nodes.set(path, { record, crc: nodes.crcs.subarray(index * 4, index * 4 + 4) });
       }
     }

@@ -172,6 +172,8 @@ function lastUpTo(moments: readonly Moment[], zxid: Zxid): Moment | undefined {
   return moments[low - 1];
 }
 
+const TEXT = new TextDecoder();
+
 function textOf(data: Uint8Array | null): string {
-  return data === null ? "" : new TextDecoder().decode(data);
+  return data === null ? "" : TEXT.decode(data);
 }

@@ -195,6 +195,8 @@ function isChange(change: Change, txn: SubTxn, path: string | undefined): boolea
   }
 }
 
+const TEXT = new TextDecoder();
+
 function textOfData(data: Uint8Array | null): string {
-  return data === null ? "" : new TextDecoder().decode(data);
+  return data === null ? "" : TEXT.decode(data);
 }

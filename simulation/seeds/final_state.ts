@@ -26,11 +26,10 @@ export async function readEverything(
     const outcome = await reader.perform({ kind: "children", path });
     if (outcome.kind !== "children") return;
     const names = outcome.children.filter((name) => path !== "/" || name !== SYSTEM).sort();
-    for (const name of names) {
-      const child = path === "/" ? `/${name}` : `${path}/${name}`;
-      await reader.perform({ kind: "get", path: child });
-      await visit(child);
-    }
+    const children = names.map((name) => (path === "/" ? `/${name}` : `${path}/${name}`));
+    await Promise.all(
+      children.flatMap((child) => [reader.perform({ kind: "get", path: child }), visit(child)]),
+    );
   };
   await visit("/");
   await reader.close();

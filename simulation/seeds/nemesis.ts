@@ -31,7 +31,7 @@ export class Nemesis {
     const aimed = isEnsemble ? random.shuffle(Object.entries(AIMED_FAULTS)).slice(0, 2) : [];
     const changing = isReconfigurable ? Object.entries(RECONFIG_FAULTS) : [];
     this.#chosen = [...random.shuffle(possible).slice(0, count), ...aimed, ...changing];
-    this.#pauseMs = random.between(1_000, 6_000);
+    this.#pauseMs = random.between(500, 3_000);
   }
 
   /** Disturbs until {@link stop}. */

@@ -3,6 +3,7 @@ import type { Call, Change, History, Notified, Operation, Outcome } from "../che
 import type { Machine } from "../machine.ts";
 import type { World } from "../world.ts";
 
+const TEXT = new TextDecoder();
 /** Codes that say nothing of whether a request was carried out. */
 const OPEN = new Set(["ConnectionLoss", "SessionExpired", "SessionMoved", "OperationTimeout"]);
 
@@ -153,7 +154,7 @@ export class Visitor {
     switch (operation.kind) {
       case "get": {
         const { data, stat, zxid } = await client.getData(operation.path, listener);
-        return { kind: "data", data: new TextDecoder().decode(data ?? undefined), stat, zxid };
+        return { kind: "data", data: TEXT.decode(data ?? undefined), stat, zxid };
       }
       case "children": {
         const { children, zxid } = await client.getChildren(operation.path, listener);
