@@ -1,7 +1,13 @@
 import { type ErrorName, errorName, ZkError } from "../core/errors/zk_error.ts";
 import type { JuteReader, JuteWriter } from "../core/wire/jute.ts";
 import { ANY_VERSION, OPCODES } from "../core/wire/opcodes.ts";
-import { readMultiHeader, readStat, type Stat, writeMultiHeader } from "../core/wire/records.ts";
+import {
+  readMultiHeader,
+  readStat,
+  type Stat,
+  writeMultiEnd,
+  writeMultiHeader,
+} from "../core/wire/records.ts";
 import {
   type CreateSettings,
   checkCreate,
@@ -61,8 +67,6 @@ export class MultiError extends ZkError {
   }
 }
 
-const END = { type: -1, done: true, error: -1 };
-
 /** How paths look on the wire and to the caller. */
 export interface PathMapping {
   to(path: string): string;
@@ -104,7 +108,7 @@ export function writeMulti(
     if (operation.type === "setData") writeData(writer, operation.data);
     writer.int(operation.version ?? ANY_VERSION);
   }
-  writeMultiHeader(writer, END);
+  writeMultiEnd(writer);
 }
 
 function writeOpcode(operation: WriteOperation): number {
@@ -169,7 +173,7 @@ export function writeMultiRead(
     writer.string(paths.to(path));
     writer.boolean(false);
   }
-  writeMultiHeader(writer, END);
+  writeMultiEnd(writer);
 }
 
 /** Reads the body of a multiRead's reply. */

@@ -6,7 +6,7 @@ import type { TxnHeader } from "../tree/txn.ts";
 import type { ChangeFeed, ZnodeChange } from "../watch/changes.ts";
 import { JuteWriter } from "../wire/jute.ts";
 import { EVENT_TYPES, OPCODES, PERMS } from "../wire/opcodes.ts";
-import { writeMultiHeader } from "../wire/records.ts";
+import { writeMultiEnd, writeMultiHeader } from "../wire/records.ts";
 import { SessionId } from "../wire/session_id.ts";
 import type { ClientConnection } from "./connection.ts";
 import { notificationFrame } from "./notification.ts";
@@ -125,7 +125,7 @@ export class Effects implements ApplyListener {
 
   multiEnded(): void {
     this.#inMulti = false;
-    writeMultiHeader(this.result, { type: -1, done: true, error: -1 });
+    writeMultiEnd(this.result);
   }
 
   sessionCreated(): void {

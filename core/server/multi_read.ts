@@ -1,7 +1,7 @@
 import { ERROR_CODES, type ErrorName, ZkError } from "../errors/zk_error.ts";
-import { getInt, type JuteWriter } from "../wire/jute.ts";
+import { getInt } from "../wire/jute.ts";
 import { OPCODES } from "../wire/opcodes.ts";
-import { readMultiHeader, writeMultiHeader } from "../wire/records.ts";
+import { readMultiHeader, writeMultiEnd, writeMultiHeader } from "../wire/records.ts";
 import { isWrite, skipOperation } from "./prepare_multi.ts";
 import type { Reading, Reads } from "./reads.ts";
 
@@ -38,7 +38,7 @@ export function multiRead(reads: Reads, reading: Reading): ErrorName | undefined
     writeMultiHeader(out, { type: OPCODES.error, done: false, error: code });
     out.int(code);
   }
-  endMulti(out);
+  writeMultiEnd(out);
   return undefined;
 }
 
@@ -61,14 +61,10 @@ function breakOff(begun: number, { reader, out }: Reading): ErrorName {
     reader.skipBuffer();
     reader.boolean();
   }
-  endMulti(out);
+  writeMultiEnd(out);
   return "MarshallingError";
 }
 
 function isRead(type: number): boolean {
   return type === OPCODES.getData || type === OPCODES.getChildren;
-}
-
-function endMulti(out: JuteWriter): void {
-  writeMultiHeader(out, { type: -1, done: true, error: -1 });
 }

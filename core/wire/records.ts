@@ -238,10 +238,11 @@ export function writeWatcherEvent(writer: JuteWriter, event: WatcherEvent): void
   writer.string(event.path);
 }
 
-/** Marks the next operation or result of a multi; `done` ends the list. */
+/** Stands before each operation or result of a multi, and ends the list with `done`. */
 export interface MultiHeader {
   readonly type: number;
   readonly done: boolean;
+  /** The reply code of a result; -1 before operations, where nobody looks at it. */
   readonly error: number;
 }
 
@@ -258,3 +259,10 @@ export function writeMultiHeader(writer: JuteWriter, header: MultiHeader): void 
   writer.boolean(header.done);
   writer.int(header.error);
 }
+
+/** Appends the header that ends the operations or results of a multi. */
+export function writeMultiEnd(writer: JuteWriter): void {
+  writeMultiHeader(writer, MULTI_END);
+}
+
+const MULTI_END: MultiHeader = { type: -1, done: true, error: -1 };

@@ -1,6 +1,12 @@
 import { JuteReader, JuteWriter } from "../../../core/wire/jute.ts";
 import { OPCODES, XIDS } from "../../../core/wire/opcodes.ts";
-import { type Acl, OPEN_ACL, writeAcls, writeMultiHeader } from "../../../core/wire/records.ts";
+import {
+  type Acl,
+  OPEN_ACL,
+  writeAcls,
+  writeMultiEnd,
+  writeMultiHeader,
+} from "../../../core/wire/records.ts";
 
 const UTF8 = new TextEncoder();
 
@@ -106,7 +112,7 @@ export function multi(
       writeMultiHeader(writer, { type, done: false, error: -1 });
       body(writer);
     }
-    writeMultiHeader(writer, { type: -1, done: true, error: -1 });
+    writeMultiEnd(writer);
   });
 }
 
