@@ -1,7 +1,8 @@
 import { ZkError } from "../../core/errors/zk_error.ts";
+import { STAT_BYTES } from "../../core/tree/tree.ts";
 import { JuteReader } from "../../core/wire/jute.ts";
 import { OPCODES } from "../../core/wire/opcodes.ts";
-import { type Acl, readAcls } from "../../core/wire/records.ts";
+import { type Acl, readAcls, readMultiHeader } from "../../core/wire/records.ts";
 
 /** One operation of a request, as far as the audit log tells of it. */
 export interface AuditedOperation {
@@ -54,18 +55,13 @@ export function readMadePaths(reply: Uint8Array): (string | null)[] | undefined 
   const reader = new JuteReader(reply);
   const paths: (string | null)[] = [];
   for (;;) {
-    const type = reader.int();
-    const isDone = reader.boolean();
-    reader.int();
-    if (isDone) return paths;
+    const { type, done } = readMultiHeader(reader);
+    if (done) return paths;
     if (type === OPCODES.error) return undefined;
     if (type === OPCODES.create || type === OPCODES.create2) paths.push(reader.string());
     if (type === OPCODES.create2 || type === OPCODES.setData) reader.skip(STAT_BYTES);
   }
 }
-
-/** A Stat as clients get it. */
-const STAT_BYTES = 68;
 
 /** Whether an operation makes a znode. */
 export function isCreate(opcode: number): boolean {
@@ -94,11 +90,9 @@ function isOperation(opcode: number): boolean {
 function readMulti(reader: JuteReader): AuditedOperation[] {
   const operations: AuditedOperation[] = [];
   for (;;) {
-    const opcode = reader.int();
-    const isDone = reader.boolean();
-    reader.int();
-    if (isDone) return operations;
-    operations.push(readOperation(opcode, reader));
+    const { type, done } = readMultiHeader(reader);
+    if (done) return operations;
+    operations.push(readOperation(type, reader));
   }
 }
 
