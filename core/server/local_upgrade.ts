@@ -2,9 +2,8 @@ import { ZkError } from "../errors/zk_error.ts";
 import { JuteReader } from "../wire/jute.ts";
 import { OPCODES } from "../wire/opcodes.ts";
 import { readAcls, readMultiHeader } from "../wire/records.ts";
-
-/** Create flags of ephemeral znodes. */
-const EPHEMERAL_FLAGS: ReadonlySet<number> = new Set([1, 3]);
+import { CREATE_MODES } from "./create_mode.ts";
+import { skipOperation } from "./prepare_multi.ts";
 
 /**
  * Whether a request makes an ephemeral znode, for which a local session must become global: create
@@ -25,28 +24,14 @@ export function makesEphemeral(opcode: number, body: Uint8Array): boolean {
   }
 }
 
-/** Reads over one operation. */
+/** Reads over one operation. @throws {ZkError} `MarshallingError` when that is not possible. */
 function isEphemeralCreate(opcode: number, reader: JuteReader): boolean {
-  reader.skipBuffer();
-  switch (opcode) {
-    case OPCODES.create:
-    case OPCODES.create2:
-      reader.skipBuffer();
-      readAcls(reader);
-      return EPHEMERAL_FLAGS.has(reader.int());
-    case OPCODES.createContainer:
-    case OPCODES.createTtl:
-      reader.skipBuffer();
-      readAcls(reader);
-      reader.int();
-      if (opcode === OPCODES.createTtl) reader.long();
-      return false;
-    case OPCODES.setData:
-      reader.skipBuffer();
-      reader.int();
-      return false;
-    default:
-      reader.int();
-      return false;
+  if (opcode !== OPCODES.create && opcode !== OPCODES.create2) {
+    skipOperation(opcode, reader);
+    return false;
   }
+  reader.skipBuffer();
+  reader.skipBuffer();
+  readAcls(reader);
+  return CREATE_MODES[reader.int()]?.ephemeral === true;
 }
