@@ -1,9 +1,9 @@
-import { ERROR_CODES, ZkError } from "../errors/zk_error.ts";
+import { ZkError } from "../errors/zk_error.ts";
 import { getInt, JuteReader } from "../wire/jute.ts";
 import type { Id } from "../wire/records.ts";
 import type { ClientConnection } from "./connection.ts";
 import type { ServerContext } from "./context.ts";
-import { beginReply, endReply } from "./reply.ts";
+import { answerBare } from "./reply.ts";
 
 /** Identities one connection may gather; more are refused like a wrong password. */
 const IDS_MAX = 1000;
@@ -22,10 +22,8 @@ export function authenticate(
   end: number,
 ): void {
   const gained = identities(context, connection, new JuteReader(bytes, start + 8, end));
-  const out = context.output.open(connection);
-  const at = beginReply(out, getInt(bytes, start), 0);
-  endReply(out, at, gained === undefined ? "AuthFailed" : undefined);
-  connection.answered(getInt(bytes, start + 4), getInt(bytes, start), out.length - at);
+  const request = { type: getInt(bytes, start + 4), xid: getInt(bytes, start), zxid: 0 };
+  answerBare(context.output, connection, request, gained === undefined ? "AuthFailed" : undefined);
   if (gained === undefined) {
     context.statistics.authFailed.value += 1;
     context.logger.warn("authentication failed", { client: connection.transport.peer.address });
@@ -60,7 +58,7 @@ function identities(
       ? undefined
       : outcome.value;
   } catch (error) {
-    if (error instanceof ZkError && error.code === ERROR_CODES.MarshallingError) return undefined;
+    if (error instanceof ZkError && error.kind === "MarshallingError") return undefined;
     throw error;
   }
 }

@@ -31,7 +31,7 @@ import { RareWarning } from "./rare_warning.ts";
 import { Reads } from "./reads.ts";
 import { refuse } from "./refuse.ts";
 import { ServerReplica } from "./replica.ts";
-import { beginReply, endReply } from "./reply.ts";
+import { answerBare } from "./reply.ts";
 import { RequestThrottle } from "./request_throttle.ts";
 import { RequestWarnings } from "./request_warnings.ts";
 import { ROUTE, routeOf } from "./routes.ts";
@@ -331,10 +331,8 @@ export class ClientServer implements ServerContext {
   #closeLocal(connection: ClientConnection, session: ServerSession, xid: number): void {
     this.localTracker.remove(session.id);
     this.sessions.forget(session.id);
-    const out = this.output.open(connection);
-    const at = beginReply(out, xid, this.tree.lastZxid);
-    endReply(out, at, undefined);
-    connection.answered(OPCODES.closeSession, xid, out.length - at);
+    const request = { type: OPCODES.closeSession, xid, zxid: this.tree.lastZxid };
+    answerBare(this.output, connection, request, undefined);
     connection.close();
   }
 

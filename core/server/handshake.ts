@@ -1,6 +1,11 @@
 import { ZkError } from "../errors/zk_error.ts";
 import { JuteReader } from "../wire/jute.ts";
-import { type ConnectRequest, readConnectRequest, writeConnectResponse } from "../wire/records.ts";
+import {
+  type ConnectRequest,
+  type ConnectResponse,
+  readConnectRequest,
+  writeConnectResponse,
+} from "../wire/records.ts";
 import { NO_SESSION, type SessionId } from "../wire/session_id.ts";
 import type { ClientConnection } from "./connection.ts";
 import type { ServerContext } from "./context.ts";
@@ -132,10 +137,7 @@ export class Handshake {
     connection.close();
   }
 
-  #respond(
-    connection: ClientConnection,
-    response: Parameters<typeof writeConnectResponse>[1],
-  ): void {
+  #respond(connection: ClientConnection, response: ConnectResponse): void {
     const out = this.#context.output.open(connection);
     const at = out.reserve(4);
     writeConnectResponse(out, response);

@@ -1,7 +1,7 @@
 import type { ErrorName } from "../errors/zk_error.ts";
 import type { ClientConnection } from "./connection.ts";
 import type { ServerContext } from "./context.ts";
-import { beginReply, endReply } from "./reply.ts";
+import { answerBare } from "./reply.ts";
 
 /** Answers a request that no server may execute, then closes; the reply carries zxid -1 (CP 1). */
 export function refuse(
@@ -10,9 +10,6 @@ export function refuse(
   xid: number,
   error: ErrorName,
 ): void {
-  const out = context.output.open(connection);
-  const at = beginReply(out, xid, -1);
-  endReply(out, at, error);
-  connection.answered(0, xid, out.length - at);
+  answerBare(context.output, connection, { type: 0, xid, zxid: -1 }, error);
   connection.close();
 }

@@ -2,6 +2,8 @@ import { ERROR_CODES, type ErrorName } from "../errors/zk_error.ts";
 import { STAT_BYTES, type Tree } from "../tree/tree.ts";
 import { type JuteWriter, putInt } from "../wire/jute.ts";
 import { type Zxid, zxidHigh, zxidLow } from "../wire/zxid.ts";
+import type { ClientConnection } from "./connection.ts";
+import type { Output } from "./output.ts";
 
 /** Length, then ReplyHeader: xid, zxid, err. */
 export const REPLY_HEADER_BYTES = 20;
@@ -20,6 +22,20 @@ export function beginReply(out: JuteWriter, xid: number, zxid: Zxid): number {
 export function endReply(out: JuteWriter, at: number, error: ErrorName | undefined): void {
   putInt(out.bytes, at + 16, error === undefined ? 0 : ERROR_CODES[error]);
   putInt(out.bytes, at, out.length - at - 4);
+}
+
+/** Answers a request of `connection` by a header and nothing else. */
+export function answerBare(
+  output: Output,
+  connection: ClientConnection,
+  request: { readonly type: number; readonly xid: number; readonly zxid: Zxid },
+  error: ErrorName | undefined,
+): void {
+  const { type, xid, zxid } = request;
+  const out = output.open(connection);
+  const at = beginReply(out, xid, zxid);
+  endReply(out, at, error);
+  connection.answered(type, xid, out.length - at);
 }
 
 /** Appends the Stat of `node`. */

@@ -1,5 +1,5 @@
 import type { SaslStep } from "../contracts/auth.ts";
-import { ERROR_CODES, type ErrorName, type Outcome, ZkError } from "../errors/zk_error.ts";
+import { type ErrorName, type Outcome, ZkError } from "../errors/zk_error.ts";
 import { getInt, JuteReader, putInt } from "../wire/jute.ts";
 import { addIdentities } from "./authenticate.ts";
 import type { ClientConnection } from "./connection.ts";
@@ -48,7 +48,7 @@ function converse(
     // Kazoo writes an empty token as null (CP 16).
     return exchange.step(reader.buffer() ?? NOTHING);
   } catch (error) {
-    if (!(error instanceof ZkError) || error.code !== ERROR_CODES.MarshallingError) throw error;
+    if (!(error instanceof ZkError) || error.kind !== "MarshallingError") throw error;
     return { ok: false, error: "AuthFailed" };
   }
 }
