@@ -4,10 +4,9 @@ import { JuteWriter } from "../wire/jute.ts";
 import { OPCODES } from "../wire/opcodes.ts";
 import { NO_SESSION } from "../wire/session_id.ts";
 import type { ClientServer } from "./client_server.ts";
+import { TreeWalk } from "./tree_walk.ts";
 
 const MINUTE_MS = 60_000;
-/** Znodes looked at in one go, about 1 ms. */
-const VISITS_MAX = 20_000;
 
 /**
  * Removes containers that have lost their last child and TTL znodes whose time is over, while this
@@ -15,53 +14,42 @@ const VISITS_MAX = 20_000;
  */
 export class Reaper {
   readonly #server: ClientServer;
-  #looking: Cancel | undefined;
-  #next: Cancel | undefined;
+  readonly #walk: TreeWalk;
+  #period: Cancel | undefined;
+  #removal: Cancel | undefined;
   #due: string[] = [];
-  #cursor = 0;
 
   constructor(server: ClientServer) {
     this.#server = server;
+    this.#walk = new TreeWalk(server, {
+      visit: (tree, node) => {
+        if (this.#isDue(tree, node)) this.#due.push(tree.pathOf(node));
+      },
+      ended: () => this.#removeNext(),
+    });
   }
 
   start(): void {
     const { clock, options } = this.#server;
-    this.#looking = clock.every(options.containerCheckIntervalMs, () => this.#look());
+    this.#period = clock.every(options.containerCheckIntervalMs, () => this.#look());
   }
 
   stop(): void {
-    this.#looking?.();
-    this.#next?.();
+    this.#period?.();
+    this.#walk.stop();
+    this.#removal?.();
   }
 
   #look(): void {
     // Only the leader has a tracker; the rest of the former look is still due then.
-    const isBusy = this.#due.length > 0 || this.#cursor > 0;
-    if (this.#server.consensus.tracker === undefined || isBusy) return;
-    this.#visit();
+    if (this.#server.consensus.tracker === undefined || this.#due.length > 0) return;
+    this.#walk.begin();
   }
 
-  /** Looks at some znodes, then lets clients have their turn before the next. */
-  #visit(): void {
-    const { tree, clock } = this.#server;
-    const end = Math.min(tree.indexEnd, this.#cursor + VISITS_MAX);
-    const nowMs = clock.wallTime();
-    for (let node = this.#cursor; node < end; node++) {
-      if (tree.isNode(node) && this.#isDue(tree, node, nowMs)) this.#due.push(tree.pathOf(node));
-    }
-    this.#cursor = end;
-    if (end < tree.indexEnd) {
-      this.#next = clock.after(0, () => this.#visit());
-    } else {
-      this.#cursor = 0;
-      this.#removeNext();
-    }
-  }
-
-  #isDue(tree: Tree, node: number, nowMs: number): boolean {
+  #isDue(tree: Tree, node: number): boolean {
     const kind = tree.kind(node);
     if ((kind !== "container" && kind !== "ttl") || tree.childCount(node) > 0) return false;
-    const ageMs = nowMs - tree.mtime(node);
+    const ageMs = this.#server.clock.wallTime() - tree.mtime(node);
     if (kind === "ttl") return ageMs > tree.ttlMs(node);
     const neverUsedMs = this.#server.options.containerMaxNeverUsedIntervalMs;
     return tree.cversion(node) > 0 || (neverUsedMs > 0 && ageMs > neverUsedMs);
@@ -74,6 +62,6 @@ export class Reaper {
     body.string(path);
     this.#server.submitOwn(NO_SESSION, OPCODES.deleteContainer, body.view());
     const pauseMs = MINUTE_MS / this.#server.options.containerMaxPerMinute;
-    this.#next = this.#server.clock.after(pauseMs, () => this.#removeNext());
+    this.#removal = this.#server.clock.after(pauseMs, () => this.#removeNext());
   }
 }
