@@ -1,13 +1,12 @@
 /**
- * Transactions as Apache ZooKeeper writes them (PP 2): TxnHeader, body, TxnDigest. The writers
- * append to a `JuteWriter`; a caller that holds request bytes may copy the parts that are equal in
- * request and transaction (`setData`: path and data; `create`: path, data and ACL) with `rawPart`
- * instead.
+ * Transactions as Apache ZooKeeper writes them (PP 2): TxnHeader, body, TxnDigest. Here they are
+ * read as values. Preparing writes them straight from the bytes of the request, and uses of this
+ * file what frames the operations of a multi, and the digest.
  */
 import { ZkError } from "../errors/zk_error.ts";
 import { getInt, JuteReader, type JuteWriter } from "../wire/jute.ts";
 import { OPCODES } from "../wire/opcodes.ts";
-import { type Acl, readAcls, writeAcls } from "../wire/records.ts";
+import { type Acl, readAcls } from "../wire/records.ts";
 import { type Zxid, zxidFromHalves } from "../wire/zxid.ts";
 import { DIGEST_VERSION } from "./digest.ts";
 
@@ -42,16 +41,6 @@ export function readTxnHeader(header: TxnHeader, bytes: Uint8Array, start: numbe
   header.zxid = zxidFromHalves(getInt(bytes, start + 12), getInt(bytes, start + 16));
   header.timeMs = zxidFromHalves(getInt(bytes, start + 20), getInt(bytes, start + 24));
   header.type = getInt(bytes, start + 28);
-}
-
-/** Appends `header`, {@link TXN_HEADER_BYTES} long. */
-export function writeTxnHeader(writer: JuteWriter, header: TxnHeader): void {
-  writer.int(header.sessionHigh);
-  writer.int(header.sessionLow);
-  writer.int(header.cxid);
-  writer.long(header.zxid);
-  writer.long(header.timeMs);
-  writer.int(header.type);
 }
 
 /** Body of create, create2, createContainer and createTtl; the type decides which fields count. */
@@ -136,54 +125,6 @@ export interface MultiTxn {
 
 /** Any transaction body. */
 export type TxnBody = SubTxn | SetAclTxn | CreateSessionTxn | CloseSessionTxn | MultiTxn;
-
-/** Appends a body, without header and digest. */
-export function writeTxnBody(writer: JuteWriter, txn: TxnBody): void {
-  switch (txn.type) {
-    case OPCODES.create:
-    case OPCODES.create2:
-    case OPCODES.createContainer:
-    case OPCODES.createTtl:
-      return writeCreate(writer, txn);
-    case OPCODES.delete:
-    case OPCODES.deleteContainer:
-      return writer.string(txn.path);
-    case OPCODES.setData:
-    case OPCODES.reconfig:
-      writer.string(txn.path);
-      writer.buffer(txn.data);
-      return writer.int(txn.version);
-    case OPCODES.setAcl:
-      writer.string(txn.path);
-      writeAcls(writer, txn.acls);
-      return writer.int(txn.version);
-    case OPCODES.check:
-      writer.string(txn.path);
-      return writer.int(txn.version);
-    case OPCODES.error:
-      return writer.int(txn.code);
-    case OPCODES.createSession:
-      return writer.int(txn.timeoutMs);
-    case OPCODES.closeSession:
-      return writer.strings(txn.paths);
-    case OPCODES.multi:
-      writer.int(txn.txns.length);
-      for (const sub of txn.txns) {
-        const lengthAt = beginSubTxn(writer, sub.type);
-        writeTxnBody(writer, sub);
-        endSubTxn(writer, lengthAt);
-      }
-  }
-}
-
-function writeCreate(writer: JuteWriter, txn: CreateTxn): void {
-  writer.string(txn.path);
-  writer.buffer(txn.data);
-  writeAcls(writer, txn.acls);
-  if (txn.type === OPCODES.create || txn.type === OPCODES.create2) writer.boolean(txn.ephemeral);
-  writer.int(txn.parentCversion);
-  if (txn.type === OPCODES.createTtl) writer.long(txn.ttlMs);
-}
 
 /**
  * Starts an operation of a multi, whose count was written with `writer.int(count)` before the

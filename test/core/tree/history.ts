@@ -5,13 +5,12 @@ import {
   type SetDataTxn,
   type TxnBody,
   TxnHeader,
-  writeTxnBody,
   writeTxnDigest,
-  writeTxnHeader,
 } from "../../../core/tree/txn.ts";
 import { JuteWriter } from "../../../core/wire/jute.ts";
 import { OPCODES } from "../../../core/wire/opcodes.ts";
 import { OPEN_ACL } from "../../../core/wire/records.ts";
+import { writeTxnBody, writeTxnHeader } from "./write_txn.ts";
 
 /** Writes down what a listener is told. */
 export class Recorder implements ApplyListener {

@@ -1,23 +1,20 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { TxnHeader, writeTxnBody, writeTxnHeader } from "../../../core/tree/txn.ts";
-import { JuteWriter } from "../../../core/wire/jute.ts";
 import { OPCODES } from "../../../core/wire/opcodes.ts";
 import { Committed } from "../../../simulation/checkers/committed.ts";
 import type { Call } from "../../../simulation/checkers/history.ts";
 import { checkMembers } from "../../../simulation/checkers/member_rules.ts";
 import { isQuorum, MembersInForce, readMembers } from "../../../simulation/checkers/members.ts";
 import type { LedgerEntry } from "../../../simulation/mod.ts";
+import { encodeTxn } from "../../core/tree/history.ts";
 
 const FIRST = [1, 2, 3].map((id) => `server.${id}=h:1:2:participant`);
 
 function reconfigTo(zxid: number, lines: readonly string[]): LedgerEntry {
-  const writer = new JuteWriter(1024);
-  writeTxnHeader(writer, Object.assign(new TxnHeader(), { zxid, type: OPCODES.reconfig }));
   const data = new TextEncoder().encode([...lines, `version=${zxid.toString(16)}`].join("\n"));
   const path = "/zookeeper/config";
-  writeTxnBody(writer, { type: OPCODES.reconfig, path, data, version: -1 });
-  return { zxid, previous: zxid - 1, bytes: writer.copy(0) };
+  const bytes = encodeTxn({ type: OPCODES.reconfig, path, data, version: -1 }, { zxid });
+  return { zxid, previous: zxid - 1, bytes };
 }
 
 test("a quorum is most of the voters, or most of the weight in most of the groups", () => {
