@@ -233,7 +233,7 @@ export const NEXT_EPHEMERAL = 19;
 /** The way back of {@link NEXT_EPHEMERAL}. */
 export const PREVIOUS_EPHEMERAL = 20;
 /** The way back of {@link NEXT_SIBLING}. */
-export const PREVIOUS_SIBLING = 21;
+const PREVIOUS_SIBLING = 21;
 /** Next child of the same parent; {@link NONE} at the end. */
 export const NEXT_SIBLING = 22;
 /** First child; {@link NONE} without children. */

@@ -8,7 +8,7 @@ import { NO_NODE, type NodeTracker, ROOT, type Tree } from "./tree.ts";
 /** A slice ends at the node that passes one of these, so that clients have their turn soon. */
 export const SLICE_NODES_MAX = 250;
 /** Bytes of node records at which a slice ends; one node alone may take more. */
-export const SLICE_BYTES_MAX: number = 32 * 1024;
+const SLICE_BYTES_MAX = 32 * 1024;
 
 /** Slices of a snapshot, taken one at a time; transactions may be applied in between (PP 1.3). */
 export interface SliceSource {

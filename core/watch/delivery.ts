@@ -5,7 +5,7 @@ import type { Logger } from "../contracts/logger.ts";
 /** Events that may wait for one subscriber; one more ends its subscription. */
 export const QUEUE_EVENTS_MAX: number = 100_000;
 /** Longest run of subscribers' code before the server gets its turn again, ms. */
-export const DRAIN_MS_MAX: number = 2;
+const DRAIN_MS_MAX = 2;
 
 /** A subscriber fell more than {@link QUEUE_EVENTS_MAX} behind; what came after is lost to it. */
 export class StreamOverflowError extends Error {

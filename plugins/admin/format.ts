@@ -134,7 +134,7 @@ const DATE_FORMAT = new Intl.DateTimeFormat("en-US", {
 });
 
 /** As Java prints a date in the local time zone: `Sun Nov 22 03:12:48 UTC 2026`. */
-export function formatJavaDate(wallMs: number): string {
+function formatJavaDate(wallMs: number): string {
   const parts = new Map(DATE_FORMAT.formatToParts(wallMs).map(({ type, value }) => [type, value]));
   const part = (type: Intl.DateTimeFormatPartTypes): string => parts.get(type) ?? "";
   const time = `${part("hour")}:${part("minute")}:${part("second")}`;

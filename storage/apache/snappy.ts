@@ -39,7 +39,7 @@ export async function* unsnap(
 }
 
 /** Unpacks one raw block; undefined when it is none. */
-export function unpackBlock(block: Uint8Array): Uint8Array | undefined {
+function unpackBlock(block: Uint8Array): Uint8Array | undefined {
   let at = 0;
   let size = 0;
   for (let shift = 0; ; shift += 7) {

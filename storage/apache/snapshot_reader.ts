@@ -10,7 +10,7 @@ export const SNAPSHOT_MAGIC = 0x5a4b534e;
 /** The only one there has been. */
 export const SNAPSHOT_VERSION = 2;
 /** A checksum and the text "/". */
-export const SEAL_BYTES = 13;
+const SEAL_BYTES = 13;
 const DIGEST_BYTES = 20;
 const ZXID_BYTES = 8;
 const SLICE_NODES_MAX = 2_000;
