@@ -121,7 +121,7 @@ export class Session {
     if (request.isSettled) return request.promise;
     const sizeBytes = scratch.length - 4;
     scratch.intAt(0, sizeBytes);
-    const final = this.#closing === undefined ? FINAL[this.state.value.status] : "SessionExpired";
+    const final = this.#final;
     const { requestBytesMax, waitingBytesMax, failsFast } = this.#settings;
     if (final !== undefined) {
       request.fail(final);
@@ -143,7 +143,7 @@ export class Session {
   addAuth(scheme: string, data: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
     const request = new Request<void>(OPCODES.auth, { path: scheme, signal });
     if (request.isSettled) return request.promise;
-    const final = this.#closing === undefined ? FINAL[this.state.value.status] : "SessionExpired";
+    const final = this.#final;
     if (final !== undefined) {
       request.fail(final);
       return request.promise;
@@ -171,6 +171,11 @@ export class Session {
       await this.finish({}).catch(() => {});
     }
     this.#end("closed");
+  }
+
+  /** Why no more requests are taken; undefined while they are. */
+  get #final(): ErrorName | undefined {
+    return this.#closing === undefined ? FINAL[this.state.value.status] : "SessionExpired";
   }
 
   get #canSend(): boolean {
