@@ -27,7 +27,9 @@ export class Mixed {
 
   /** The third is elected by the first, and has written more than it keeps in memory. */
   static async begin(pair: Kind, lone: Kind): Promise<Mixed> {
-    const plans = [{ kind: pair }, { kind: pair }, { kind: lone }];
+    // Sessions may outlive a member's absence, however slow the machine is.
+    const settings = ["maxSessionTimeout=60000"];
+    const plans = [pair, pair, lone].map((kind) => ({ kind, settings }));
     const members = await Members.plan(plans, { isTapped: true });
     try {
       members.start(3);
@@ -149,7 +151,7 @@ export class Mixed {
     const others = members.ids.filter((other) => other !== id);
     const servers = others.map((other) => members.address(other)).join(",");
     await using ledger = await Ledger.open(servers, `/while-${id}-is-stopped`);
-    await using client = await connect({ servers: members.address(id), timeoutMs: 20_000 });
+    await using client = await connect({ servers: members.address(id), timeoutMs: 40_000 });
     const { id: session } = client.session;
     await members.signal(id, "SIGSTOP");
     await members.until(`a leader that has given up ${id}`, async () => {
