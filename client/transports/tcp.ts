@@ -18,46 +18,67 @@ export function tcpDialer(host: string, port: number): Dialer {
     async dial(open, signal): Promise<Connection> {
       const net = await import("node:net");
       signal?.throwIfAborted();
-      return await new Promise((resolve, reject) => {
-        const socket = net.connect({ host, port, noDelay: true, allowHalfOpen: true });
-        const aborted = () => {
-          socket.destroy();
-          reject(signal?.reason);
-        };
-        signal?.addEventListener("abort", aborted, { once: true });
-        const failed = (error: Error) => {
-          signal?.removeEventListener("abort", aborted);
-          reject(transportError(error, `${host}:${port}`));
-        };
-        socket.once("error", failed);
-        socket.once("connect", () => {
-          signal?.removeEventListener("abort", aborted);
-          socket.off("error", failed);
-          const connection = new TcpConnection(socket, { host, port, secure: false });
-          connection.attach(open(connection));
-          resolve(connection);
-        });
-      });
+      const socket = net.connect({ host, port, allowHalfOpen: true });
+      const at = { host, port, secure: false };
+      return await dialed(socket, { ready: "connect", what: "connect to", at, open, signal });
     },
   };
 }
 
-function transportError(error: Error, address: string): TransportError {
-  const code = (error as { readonly code?: string }).code ?? error.message;
-  const refused = code === "ECONNREFUSED";
-  const kind = refused ? "refused" : "unreachable";
-  return new TransportError(kind, `connect to ${address}: ${code}`, { cause: error });
+/** What {@link dialed} has to know. */
+interface Dialed {
+  /** The event by which the socket is ready for bytes. */
+  readonly ready: "connect" | "secureConnect";
+  /** What is attempted, for the error: `connect to`. */
+  readonly what: string;
+  readonly at: { readonly host: string; readonly port: number; readonly secure: boolean };
+  readonly open: Parameters<Dialer["dial"]>[0];
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Hands a socket over once it is ready; until then the signal ends it.
+ *
+ * @throws {TransportError} as `Dialer.dial` does.
+ */
+export function dialed(socket: Socket, given: Dialed): Promise<Connection> {
+  const { ready, what, at, open, signal } = given;
+  return new Promise((resolve, reject) => {
+    const aborted = () => {
+      socket.destroy();
+      reject(signal?.reason);
+    };
+    signal?.addEventListener("abort", aborted, { once: true });
+    const failed = (cause: Error) => {
+      signal?.removeEventListener("abort", aborted);
+      socket.destroy();
+      const code = (cause as { readonly code?: string }).code ?? cause.message;
+      const kind = code === "ECONNREFUSED" ? "refused" : "unreachable";
+      reject(new TransportError(kind, `${what} ${at.host}:${at.port}: ${code}`, { cause }));
+    };
+    const closed = () => failed(new Error("closed during the handshake"));
+    socket.once("error", failed);
+    socket.once("close", closed);
+    socket.once(ready, () => {
+      signal?.removeEventListener("abort", aborted);
+      socket.off("error", failed);
+      socket.off("close", closed);
+      const connection = new TcpConnection(socket, at);
+      connection.attach(open(connection));
+      resolve(connection);
+    });
+  });
 }
 
 /** A connection on a socket of `node:net` or `node:tls`. */
-export class TcpConnection implements Connection {
+class TcpConnection implements Connection {
   readonly peer: Peer;
   readonly #socket: Socket;
 
   /** @param at where it was dialed. */
-  constructor(socket: Socket, at: { host: string; port: number; secure: boolean }) {
+  constructor(socket: Socket, { host, port, secure }: Dialed["at"]) {
     this.#socket = socket;
-    const { host, port, secure } = at;
+    socket.setNoDelay(true);
     const address = socket.remoteAddress ?? host;
     this.peer = { address, port, secure, certificateSubject: undefined };
   }

@@ -1,7 +1,7 @@
 /** TLS through `node:tls`, which Node, Deno and Bun have. */
 import type { ConnectionOptions } from "node:tls";
-import { type Connection, type Dialer, TransportError } from "../../core/contracts/transport.ts";
-import { TcpConnection } from "./tcp.ts";
+import type { Connection, Dialer } from "../../core/contracts/transport.ts";
+import { dialed } from "./tcp.ts";
 
 /** What a client shows, and whom it trusts; everything as PEM text. */
 export interface ClientTlsOptions {
@@ -41,37 +41,15 @@ export function tlsDialer(host: string, port: number, options: ClientTlsOptions 
     async dial(open, signal): Promise<Connection> {
       const tls = await import("node:tls");
       signal?.throwIfAborted();
-      return await new Promise((resolve, reject) => {
-        const socket = tls.connect(settings);
-        const aborted = () => {
-          socket.destroy();
-          reject(signal?.reason);
-        };
-        signal?.addEventListener("abort", aborted, { once: true });
-        const failed = (error: Error) => {
-          signal?.removeEventListener("abort", aborted);
-          socket.destroy();
-          reject(tlsError(error, `${host}:${port}`));
-        };
-        const closed = () => failed(new Error("closed during the handshake"));
-        socket.once("error", failed);
-        socket.once("close", closed);
-        socket.once("secureConnect", () => {
-          signal?.removeEventListener("abort", aborted);
-          socket.off("error", failed);
-          socket.off("close", closed);
-          socket.setNoDelay(true);
-          const connection = new TcpConnection(socket, { host, port, secure: true });
-          connection.attach(open(connection));
-          resolve(connection);
-        });
+      const socket = tls.connect(settings);
+      const at = { host, port, secure: true };
+      return await dialed(socket, {
+        ready: "secureConnect",
+        what: "connect by TLS to",
+        at,
+        open,
+        signal,
       });
     },
   };
-}
-
-function tlsError(error: Error, address: string): TransportError {
-  const code = (error as { readonly code?: string }).code ?? error.message;
-  const kind = code === "ECONNREFUSED" ? "refused" : "unreachable";
-  return new TransportError(kind, `connect by TLS to ${address}: ${code}`, { cause: error });
 }
