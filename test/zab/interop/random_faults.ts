@@ -5,6 +5,7 @@ import type { Members } from "../ensemble/members.ts";
 const FAULT_MS_MAX = 5_000;
 const FAULTS = [
   "kill",
+  "kill leader",
   "kill two",
   "kill all",
   "stop",
@@ -28,14 +29,27 @@ export class RandomFaults {
   /** One fault and its end; then, mostly, all serve again before this resolves. */
   async next(): Promise<void> {
     const fault = this.#random.pick(FAULTS);
+    if (fault === "kill leader") {
+      await this.killLeader();
+      return;
+    }
     const victims = this.#random.shuffle(this.#members.ids);
     this.done.push(`${fault} ${victims.join("-")}`);
     await this.#perform(fault, victims);
     if (this.#random.chance(0.8)) await this.#members.serving();
   }
 
+  /** Kills whoever leads; all serve again before this resolves. @returns who that was. */
+  async killLeader(): Promise<number> {
+    const leader = await this.#members.serving();
+    this.done.push(`kill leader ${leader}`);
+    await this.#kill([leader]);
+    await this.#members.serving();
+    return leader;
+  }
+
   async #perform(
-    fault: (typeof FAULTS)[number],
+    fault: Exclude<(typeof FAULTS)[number], "kill leader">,
     [one = 0, two = 0, three = 0]: readonly number[],
   ): Promise<void> {
     const { tap } = this.#members;

@@ -6,6 +6,7 @@ import { Ledger } from "../ensemble/ledger.ts";
 import { type Kind, Members } from "../ensemble/members.ts";
 import { Visitors } from "../ensemble/visitors.ts";
 import { requireApache } from "./installed.ts";
+import { Lockers, locksLeft } from "./lockers.ts";
 import { RandomFaults } from "./random_faults.ts";
 
 requireApache();
@@ -14,6 +15,7 @@ requireApache();
 const SECONDS = Number(process.env["ZOOKIT_MIXED_FAULTS_SECONDS"] ?? 24);
 const SEED = Number(process.env["ZOOKIT_MIXED_FAULTS_SEED"] ?? Date.now() % 100_000);
 const VISITORS = 5;
+const LOCKERS = 3;
 /** Histories are judged by the piece: a judge's time and memory grow with its square. */
 const PIECE_MS = 20_000;
 const ENSEMBLES: readonly (readonly Kind[])[] = [
@@ -38,6 +40,15 @@ async function piece(
   return { calls: calls.length, acknowledged };
 }
 
+/** Nobody had the lock beside another or lost it; it can be had, and goes with who had it. */
+async function unlock(members: Members, lockers: Lockers): Promise<void> {
+  await lockers.end();
+  await members.until("the ends of all who waited for the lock", async () => {
+    return (await locksLeft(members.address())).length === 0 || undefined;
+  });
+  assert.equal(lockers.findings, []);
+}
+
 /** All have the same tree, and none of ours found a digest that it did not expect. */
 async function agree(members: Members, kinds: readonly Kind[]): Promise<void> {
   const ledger = await Ledger.open(members.address(), "/end");
@@ -58,7 +69,7 @@ async function agree(members: Members, kinds: readonly Kind[]): Promise<void> {
 }
 
 for (const [index, kinds] of ENSEMBLES.entries()) {
-  test(`${kinds.join(", ")}: faults at random, one order explains what clients saw`, async () => {
+  test(`${kinds.join(", ")}: faults at random, one order explains answers and locks`, async () => {
     const members = await Members.plan(
       kinds.map((kind) => ({ kind })),
       { isTapped: true },
@@ -67,7 +78,10 @@ for (const [index, kinds] of ENSEMBLES.entries()) {
     try {
       members.startAll();
       await members.serving();
+      const lockers = await Lockers.begin(members.address(), LOCKERS);
       const endMs = Date.now() + (SECONDS * 1_000) / ENSEMBLES.length;
+      const killed = new Set<Kind | undefined>();
+      while (killed.size < 2) killed.add(kinds[(await faults.killLeader()) - 1]);
       let calls = 0;
       let acknowledged = 0;
       for (let count = 0; Date.now() < endMs; count++) {
@@ -77,8 +91,10 @@ for (const [index, kinds] of ENSEMBLES.entries()) {
         calls += judged.calls;
         acknowledged += judged.acknowledged;
       }
+      await unlock(members, lockers);
       await agree(members, kinds);
-      console.log(`${faults.done.length} faults, ${calls} calls, ${acknowledged} writes or syncs`);
+      const judged = `${calls} calls, ${acknowledged} writes or syncs, ${lockers.turns} locks`;
+      console.log(`${faults.done.length} faults, ${judged}`);
     } catch (error) {
       console.log(`seed ${SEED}, faults: ${faults.done.join("; ")}`);
       throw error;
