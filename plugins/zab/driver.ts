@@ -32,6 +32,7 @@ import { TickTimer } from "./tick_timer.ts";
 const DIAL_MS_MAX = 5_000;
 /** Longest time that stopping waits for the disk, ms. */
 const STOP_MS_MAX = 10_000;
+const FLUSH: Input = { kind: "flush" };
 
 /** What the driver works with. */
 export interface ZabParts {
@@ -222,16 +223,14 @@ export class ZabConsensus implements Consensus {
   #scheduleTurn(): void {
     if (this.#isTurnDue || this.#isStopped) return;
     this.#isTurnDue = true;
-    this.#clock.defer(() => {
-      this.#input({ kind: "flush" });
-      this.#isTurnDue = false;
-      if (this.#isStopped) return;
-      this.#endTurn();
-    });
+    this.#clock.defer(this.#endTurn);
   }
 
   /** Own clients first: for them nothing else is left to do. */
-  #endTurn(): void {
+  readonly #endTurn = (): void => {
+    this.#input(FLUSH);
+    this.#isTurnDue = false;
+    if (this.#isStopped) return;
     const replica = this.#replica;
     const hasDelivered = this.#hasDelivered;
     this.#hasDelivered = false;
@@ -241,7 +240,7 @@ export class ZabConsensus implements Consensus {
       this.#disk.checkpoints.beginIfDue(replica);
     }
     this.#tick.set(this.#core.nextTickMs);
-  }
+  };
 
   #perform(effect: Effect): void {
     this.#figures.see(effect);

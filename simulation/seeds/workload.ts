@@ -91,7 +91,7 @@ export class Workload {
       this.visitors.map(async (visitor) => {
         while (this.#world.nowMs < untilMs && !this.#isStopped) {
           if (visitor.hasSession) void visitor.perform(this.#hasty(random));
-          await this.#world.sleep(random.between(10, 80));
+          await this.#world.sleep(random.between(20, 120));
         }
       }),
     );

@@ -16,6 +16,8 @@ import type { Peer } from "./peer.ts";
 const BATCH_BYTES_MAX = 1024 * 1024;
 /** Batches are cut from buffers of this size, which live as long as one of their batches. */
 const SLAB_BYTES = 1024 * 1024;
+/** A buffer begins with so much, and grows: many a leader never proposes more. */
+const OUT_BYTES_FRESH = 16 * 1024;
 /** What a busy turn brings: with less room than this a new buffer is begun; growing copies. */
 const BATCH_BYTES_USUAL = 256 * 1024;
 const NOTHING = new Uint8Array(0);
@@ -45,7 +47,7 @@ export class LeaderBroadcast {
   readonly sessions: LeaderSessions;
   readonly #peer: Peer;
   readonly #parts: BroadcastParts;
-  #out = new JuteWriter(SLAB_BYTES);
+  #out = new JuteWriter(OUT_BYTES_FRESH);
   #batchStart = 0;
   #batchFirst: Zxid = 0;
   #batchTimeMs = 0;
