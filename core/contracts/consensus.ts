@@ -180,8 +180,8 @@ export interface SliceSource {
   /** Everything up to here is in the slices. */
   readonly zxid: Zxid;
   /**
-   * The next slice, as the tree is now; undefined at the end. Its `nodes` are good until the next
-   * call.
+   * The next slice, as the tree is now, maybe without nodes; undefined at the end. Its `nodes` are
+   * good until the next call, which uses the same memory.
    */
   next(): SliceOrEnd;
   /** Ends it early; not needed after the end. */

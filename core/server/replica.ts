@@ -1,10 +1,4 @@
-import type {
-  ConsensusStatus,
-  Preparer,
-  Replica,
-  SliceOrEnd,
-  SliceSource,
-} from "../contracts/consensus.ts";
+import type { ConsensusStatus, Preparer, Replica, SliceSource } from "../contracts/consensus.ts";
 import type { Snapshot } from "../contracts/storage.ts";
 import { Applier } from "../tree/apply.ts";
 import { ChangeTracker, wholeTree } from "../tree/snapshot.ts";
@@ -161,9 +155,7 @@ export class ServerReplica implements Replica {
   changes(whole: boolean): SliceSource {
     const wallMs = this.#server.clock.wallTime();
     this.lastCheckpoint = { zxid: this.tree.lastZxid, wallMs };
-    const source = whole ? wholeTree(this.tree) : this.#tracker.take();
-    const { lastZxid } = this.tree;
-    return { zxid: lastZxid, next: (): SliceOrEnd => source.next(), close: () => source.close() };
+    return whole ? wholeTree(this.tree) : this.#tracker.take();
   }
 
   statusChanged(status: ConsensusStatus): void {

@@ -1,5 +1,7 @@
+import type { SliceSource } from "../contracts/consensus.ts";
 import type { AclRecord, SessionRecord, SnapshotSlice } from "../contracts/storage.ts";
 import { decodeUtf8, JuteWriter, putInt } from "../wire/jute.ts";
+import type { Zxid } from "../wire/zxid.ts";
 import { OPEN_ACL_ID } from "./acl_table.ts";
 import { STAT, STAT_INTS } from "./digest.ts";
 import { NodeSet } from "./node_set.ts";
@@ -10,28 +12,18 @@ export const SLICE_NODES_MAX = 250;
 /** Bytes of node records at which a slice ends; one node alone may take more. */
 const SLICE_BYTES_MAX = 32 * 1024;
 
-/** Slices of a snapshot, taken one at a time; transactions may be applied in between (PP 1.3). */
-export interface SliceSource {
-  /**
-   * Undefined after the last slice. A slice may be without nodes. Its `nodes` are good until the
-   * next call, which uses the same memory.
-   */
-  next(): SnapshotSlice | undefined;
-  /** Ends it early; not needed after the last slice. */
-  close(): void;
-}
-
 /**
- * The whole tree, parents before children: for a peer that needs a snapshot. What is created,
- * changed or deleted meanwhile may or may not be in it, and replaying transactions from
- * `tree.lastZxid` at the start puts that right. The first slice has every access control list in
- * use at that time, since a peer is told all of them before the first node.
+ * The whole tree, parents before children: for a peer that needs a snapshot. Transactions may be
+ * applied between two slices (PP 1.3): what they create, change or delete may or may not be in it,
+ * and replaying all that come after its zxid puts that right. The first slice has every access
+ * control list in use at that time, since a peer is told all of them before the first node.
  */
 export function wholeTree(tree: Tree): SliceSource {
   return new WholeTree(tree);
 }
 
 class WholeTree implements SliceSource, NodeTracker {
+  readonly zxid: Zxid;
   readonly #tree: Tree;
   readonly #writer: SliceWriter;
   /** Nodes that are in a slice. */
@@ -41,6 +33,7 @@ class WholeTree implements SliceSource, NodeTracker {
   #node = ROOT;
 
   constructor(tree: Tree) {
+    this.zxid = tree.lastZxid;
     this.#tree = tree;
     this.#writer = new SliceWriter(tree);
     this.#writer.listAllAcls();
@@ -86,16 +79,10 @@ export class ChangeTracker implements NodeTracker {
   #touched = new NodeSet();
   #deleted: string[] = [];
 
-  /** Everything is unchanged at first; see {@link markAll}. */
+  /** Everything is unchanged at first. */
   constructor(tree: Tree) {
     this.#tree = tree;
     tree.track(this);
-  }
-
-  /** Counts every node as changed: the stored tree is empty. */
-  markAll(): void {
-    const end = this.#tree.indexEnd;
-    for (let n = 0; n < end; n++) if (this.#tree.isNode(n)) this.#touched.add(n);
   }
 
   /**
@@ -120,6 +107,7 @@ export class ChangeTracker implements NodeTracker {
 }
 
 class ChangedNodes implements SliceSource {
+  readonly zxid: Zxid;
   readonly #tree: Tree;
   readonly #writer: SliceWriter;
   readonly #nodes: NodeSet;
@@ -128,6 +116,7 @@ class ChangedNodes implements SliceSource {
   #node: number;
 
   constructor(tree: Tree, nodes: NodeSet, deleted: readonly string[]) {
+    this.zxid = tree.lastZxid;
     this.#tree = tree;
     this.#writer = new SliceWriter(tree);
     this.#nodes = nodes;

@@ -182,11 +182,6 @@ export class TreeView {
     return this.nodes.get(node, NEXT_SIBLING);
   }
 
-  /** Visits the children in order of creation; the tree must not change meanwhile. */
-  forEachChild(node: number, visit: (child: number) => void): void {
-    for (let c = this.firstChild(node); c !== NONE; c = this.nextSibling(c)) visit(c);
-  }
-
   /** All nodes below; takes time in proportion to their number, except for the root. */
   descendantCount(node: number): number {
     if (node === ROOT) return this.counts.nodes - 1;

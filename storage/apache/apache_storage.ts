@@ -3,12 +3,12 @@ import { partOfBatch } from "../../core/contracts/log_batch.ts";
 import {
   type LogBatch,
   type Snapshot,
-  type SnapshotSlice,
   type Storage,
   StorageError,
   type StorageState,
   type StorageTraits,
 } from "../../core/contracts/storage.ts";
+import { slicesOf } from "../../core/server/checkpoints.ts";
 import { wholeTree } from "../../core/tree/snapshot.ts";
 import { Tree } from "../../core/tree/tree.ts";
 import { formatZxid, ZXID_ZERO, type Zxid } from "../../core/wire/zxid.ts";
@@ -115,10 +115,7 @@ export class ApacheStorage implements Storage {
 
   async #writeEmpty(): Promise<void> {
     const source = wholeTree(new Tree({ hashSeed: 0, extendedTypes: false }));
-    const slices = (async function* (): AsyncGenerator<SnapshotSlice> {
-      for (let slice = source.next(); slice !== undefined; slice = source.next()) yield slice;
-    })();
-    await this.checkpoint({ zxid: ZXID_ZERO, slices });
+    await this.checkpoint({ zxid: source.zxid, slices: slicesOf(source) });
   }
 
   async *read(after: Zxid): AsyncGenerator<LogBatch> {

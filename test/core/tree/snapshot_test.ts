@@ -1,8 +1,9 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import type { SliceSource } from "../../../core/contracts/consensus.ts";
 import type { SnapshotSlice } from "../../../core/contracts/storage.ts";
 import { Quotas } from "../../../core/tree/quota.ts";
-import { ChangeTracker, type SliceSource, wholeTree } from "../../../core/tree/snapshot.ts";
+import { ChangeTracker, wholeTree } from "../../../core/tree/snapshot.ts";
 import { SnapshotLoader } from "../../../core/tree/snapshot_loader.ts";
 import { Tree } from "../../../core/tree/tree.ts";
 import { decodeUtf8, JuteReader } from "../../../core/wire/jute.ts";
@@ -220,13 +221,6 @@ test("a change made while slices are taken is in the next checkpoint", () => {
   load(slices, h.zxid, copy);
   load(slicesOf(tracker.take()), h.zxid, copy);
   assert.equal(dumpTree(copy), h.dump());
-});
-
-test("markAll() makes a checkpoint of everything", () => {
-  const h = variedHistory();
-  const tracker = new ChangeTracker(h.tree);
-  tracker.markAll();
-  assert.is(pathsOf(slicesOf(tracker.take())).length, h.tree.nodeCount);
 });
 
 test("load() drops a node whose parent is missing", () => {

@@ -220,7 +220,9 @@ function compare(tree: Tree, model: Model): void {
     const node = tree.findPath(p);
     assert.is(tree.pathOf(node), p === "" ? "/" : p);
     const children: string[] = [];
-    tree.forEachChild(node, (child) => children.push(tree.pathOf(child)));
+    for (let child = tree.firstChild(node); child !== -1; child = tree.nextSibling(child)) {
+      children.push(tree.pathOf(child));
+    }
     // A map keeps the order of creation, and so do children.
     assert.equal(children, model.children(p));
     assert.is(tree.childCount(node), children.length);
