@@ -1,14 +1,5 @@
-import type { Clock } from "../contracts/clock.ts";
-import type { Logger } from "../contracts/logger.ts";
-import type { Counter, Metrics, Summary } from "../contracts/metrics.ts";
-import { RareWarning } from "./rare_warning.ts";
-
-/** What warnings need. */
-export interface WarningParts {
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
-}
+import type { Counter, Summary } from "../contracts/metrics.ts";
+import { RareWarning, type WarningParts } from "./rare_warning.ts";
 
 /** The time that the log takes to become durable, with a warning when it is long. */
 export class FsyncTime {

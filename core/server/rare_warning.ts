@@ -1,5 +1,13 @@
 import type { Clock } from "../contracts/clock.ts";
 import type { LogFields, Logger } from "../contracts/logger.ts";
+import type { Metrics } from "../contracts/metrics.ts";
+
+/** What those who warn and count need. */
+export interface WarningParts {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
 
 /** Time between two messages of one kind, ms. */
 const PAUSE_MS = 10_000;

@@ -1,8 +1,7 @@
 import type { Counter } from "../contracts/metrics.ts";
 import type { ClientConnection } from "./connection.ts";
-import type { WarningParts } from "./fsync_time.ts";
 import type { ServerOptions } from "./options.ts";
-import { RareWarning } from "./rare_warning.ts";
+import { RareWarning, type WarningParts } from "./rare_warning.ts";
 
 /** Warns of single requests that an operator should know of, and counts them. */
 export class RequestWarnings {
