@@ -81,13 +81,24 @@ async function ask(path: string, { server, auth }: BackupFlags): Promise<number>
     return EXIT_CODES.ok;
   }
   console.error(`zookit: ${last.error ?? `${server} answered with status ${answer.status}`}`);
+  if (answer.status === 401 || answer.status === 403) {
+    console.error('zookit: name who has every permission on /: --auth "digest user:password"');
+  }
   return EXIT_CODES.storage;
+}
+
+function parseAnswer(text: string): BackupLine {
+  try {
+    return JSON.parse(text) as BackupLine;
+  } catch {
+    return { error: "no admin server answers there; its address ends in /commands (--server)" };
+  }
 }
 
 async function* linesOf(answer: Response): AsyncGenerator<BackupLine> {
   const isStream = answer.headers.get("content-type") === "application/octet-stream";
   if (!isStream || answer.body === null) {
-    yield JSON.parse(await answer.text()) as BackupLine;
+    yield parseAnswer(await answer.text());
     return;
   }
   const decoder = new TextDecoder();

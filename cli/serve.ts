@@ -174,7 +174,7 @@ function explain(error: unknown): number {
   }
   if (error instanceof TransportError) {
     say(error.message);
-    if (error.kind === "address-in-use") say("stop what uses it, or choose another one: --port");
+    say(error.kind === "address-in-use" ? IN_USE_ADVICE : ADDRESS_ADVICE);
     return EXIT_CODES.address;
   }
   if (error instanceof StorageError) {
@@ -185,6 +185,12 @@ function explain(error: unknown): number {
   say(error instanceof Error ? (error.stack ?? error.message) : String(error));
   return EXIT_CODES.unexpected;
 }
+
+const IN_USE_ADVICE =
+  "stop what uses it, or choose another port, for clients by --port, else where it is configured";
+const ADDRESS_ADVICE =
+  "the address must be one of this machine, and the port one that this user may open: " +
+  "see --host, clientPortAddress, or this server's own server.N line";
 
 const STORAGE_ADVICE: Readonly<Record<StorageError["kind"], string>> = {
   locked: "another server uses the data directory: stop it, or choose another one: --data-dir",

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { nearest } from "./nearest.ts";
 import { parseDefinition, type Setting } from "./properties.ts";
 
 /** The environment, as `process.env` has it. */
@@ -42,6 +43,30 @@ export function containerSettings(env: Environment): Setting[] {
     return words.map((word) => parseDefinition(word, source));
   });
   return [...single, ...lines];
+}
+
+/** Others that the image sets or reads. */
+const OTHER_VARIABLES = [
+  "CONF_DIR",
+  "LOG_DIR",
+  "MY_ID",
+  "LOG4J_PROP",
+  "DATADIR_AUTOCREATE_DISABLE",
+];
+
+/**
+ * A line for each `ZOO_*` that looks like a slip of the hand. (Others may be there for reasons of
+ * their own: Kubernetes names the ports of a service `zoo` so.)
+ */
+export function strangeVariables(env: Environment): string[] {
+  const single = CONTAINER_VARIABLES.map(([variable]) => variable);
+  const known = [...single, ...LINE_VARIABLES].map((name) => name.slice(4)).concat(OTHER_VARIABLES);
+  return Object.keys(env).flatMap((variable) => {
+    const name = variable.slice(4);
+    if (!variable.startsWith("ZOO_") || known.includes(name)) return [];
+    const guess = nearest(name, known);
+    return guess === undefined ? [] : [`unknown variable ${variable}; did you mean ZOO_${guess}?`];
+  });
 }
 
 /** Levels of Java's logging and what they are here. */

@@ -1,6 +1,11 @@
 import { readFileSync } from "node:fs";
 import { resolveOptions } from "../../core/server/options.ts";
-import { containerFile, containerSettings, type Environment } from "./container_env.ts";
+import {
+  containerFile,
+  containerSettings,
+  type Environment,
+  strangeVariables,
+} from "./container_env.ts";
 import { JaasError, readJaasUsers } from "./jaas.ts";
 import { CONFIG_KEYS } from "./keys.ts";
 import { nearest } from "./nearest.ts";
@@ -66,6 +71,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   const settings = file === undefined ? containerSettings(env) : parseProperties(text, file);
   // As Apache: whoever writes a zoo.cfg means a server that others can reach.
   if (file !== undefined || settings.length > 0) config.host = config.tls.host = undefined;
+  const notices = file === undefined ? strangeVariables(env) : repeated(settings);
   const reader = new Reader(config, sources.needsDataDir ?? file !== undefined, env);
   for (const setting of settings) reader.takeFileSetting(setting);
   for (const name of ["SERVER_JVMFLAGS", "JVMFLAGS"]) {
@@ -73,13 +79,26 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   }
   for (const text of definitions) reader.takeProperty(parseDefinition(text, "command line"));
   for (const setting of flags) reader.takeFileSetting(setting);
-  return reader.finish(text, file);
+  const loaded = reader.finish(text, file);
+  return { ...loaded, warnings: [...loaded.warnings, ...notices] };
+}
+
+/** Keys that a file gives two values: as in Apache, the last counts. */
+function repeated(settings: readonly Setting[]): string[] {
+  const former = new Map<string, Setting>();
+  return settings.flatMap((setting) => {
+    const { key, value, source } = setting;
+    const before = former.get(key);
+    former.set(key, setting);
+    if (before === undefined || before.value === value) return [];
+    return [`${source}: ${key} stands in ${before.source} too; this line counts`];
+  });
 }
 
 function readFile(file: string | undefined): string {
   if (file === undefined) return "";
   try {
-    return readFileSync(file, "utf8");
+    return readFileSync(file, "utf8").replace(/^\ufeff/, "");
   } catch (cause) {
     const { code = "unknown error" } = cause as { readonly code?: string };
     throw new ConfigError([`cannot read ${file}: ${code}; give the path of a zoo.cfg, or none`], {
@@ -125,7 +144,7 @@ class Reader {
     // As Apache: whoever asks for TLS alone does not want a plain port besides.
     const namesPlainPort = isPortSet || this.#serverLines.namesPort;
     config.hasPlainPort = config.tls.port === undefined || config.tls.isUnified || namesPlainPort;
-    const warnings = [...this.#unknown];
+    const warnings = [...this.#unknown, ...this.#serverLines.warnings];
     if (this.#notApplicable.size > 0) {
       const parts = [...this.#notApplicable].map(([reason, keys]) => {
         return `${[...keys].join(", ")} (${reason})`;

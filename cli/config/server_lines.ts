@@ -6,6 +6,7 @@ import type { Environment } from "./container_env.ts";
 import { parseProperties, type Setting } from "./properties.ts";
 import type { ServerConfig } from "./server_config.ts";
 
+const FAMILY = /^(?:server|group|weight)\./;
 const NAME = /^(?:server|group|weight)\.\d+$/;
 const SERVER = /^server\.\d+$/;
 // host:quorumPort:electionPort[:role][;[address:]clientPort[;…]]
@@ -22,10 +23,21 @@ const SERVER_FORM =
  */
 export class ServerLines {
   readonly #lines = new Map<string, Setting>();
+  readonly #wrong: string[] = [];
+  /** What their author should hear, though it stops nobody; whole after {@link finish}. */
+  readonly warnings: string[] = [];
 
   /** Keeps such a line. @returns false when `name` is something else. */
   take(setting: Setting, name: string): boolean {
-    if (!NAME.test(name)) return false;
+    if (!FAMILY.test(name)) return false;
+    const { source, value } = setting;
+    const first = this.#lines.get(name);
+    if (!NAME.test(name)) {
+      this.#wrong.push(`${source}: ${name}: a number must stand behind the dot, that of myid`);
+    } else if (first !== undefined && first.value !== value) {
+      // Were the last one to count, a slip in copying would make an ensemble of fewer servers.
+      this.#wrong.push(`${source}: ${name} stands in ${first.source} already, and says otherwise`);
+    }
     this.#lines.set(name, setting);
     return true;
   }
@@ -45,14 +57,15 @@ export class ServerLines {
     const { ensemble } = config;
     const unread = this.#readDynamicFile(ensemble.dynamicConfigFile);
     if (unread !== undefined) return [unread];
+    if (this.#wrong.length > 0) return this.#wrong;
     const names = [...this.#lines.keys()].filter((name) => SERVER.test(name));
+    const wrong = this.#wrongServers(names);
+    if (wrong.length > 0) return wrong;
     const isEnsemble = names.length > 1 || (names.length === 1 && !ensemble.standaloneEnabled);
     if (!isEnsemble) {
       this.#takeClientPort(config, names[0], isPortSet);
       return [];
     }
-    const wrong = this.#wrongServers(names);
-    if (wrong.length > 0) return wrong;
     const lines = [...this.#lines].map(([name, { value }]) => `${name}=${value}`);
     ensemble.membership = [...lines, ...versionOf(ensemble.dynamicConfigFile)].join("\n");
     try {
@@ -111,7 +124,13 @@ export class ServerLines {
   #takeClientPort(config: ServerConfig, name: string | undefined, isPortSet: boolean): void {
     const line = name === undefined ? undefined : this.#lines.get(name);
     const [address, port] = CLIENT_PART.exec(line?.value ?? "")?.slice(1) ?? [];
-    if (port === undefined || isPortSet) return;
+    if (port === undefined) return;
+    if (isPortSet) {
+      if (Number(port) === config.port || config.port === 0) return;
+      const said = `${line?.source}: ${name} says client port ${port}`;
+      this.warnings.push(`${said}, but clientPort=${config.port} counts here`);
+      return;
+    }
     config.port = Number(port);
     if (address !== undefined) config.host = address.replace(/^\[(.*)\]$/, "$1");
   }

@@ -121,6 +121,10 @@ test("a backup under writes holds all that was acknowledged before it, and resto
   const again = await zookit("backup", backup, "--server", running.url);
   assert.is(again.code, 3);
   assert.match(again.err, "holds something already");
+  const elsewhere = running.url.replace("/commands", "");
+  const lost = await zookit("backup", join(root, "lost"), "--server", elsewhere);
+  assert.is(lost.code, 3);
+  assert.match(lost.err, "its address ends in /commands");
   await client.close();
   await running.stop();
 

@@ -164,7 +164,7 @@ test("an address in use ends with 4 and says what to do", async () => {
   const end = await runHere(["serve", "--memory", "--port", String(port)]);
   assert.is(end.exitCode, 4);
   assert.match(end.stderr, new RegExp(`cannot listen on 127.0.0.1:${port}`));
-  assert.match(end.stderr, /choose another one: --port/);
+  assert.match(end.stderr, /choose another port, for clients by --port/);
   assert.is(end.stdout, "");
   await new Promise((resolve) => taken.close(resolve));
 });

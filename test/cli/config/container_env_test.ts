@@ -85,6 +85,13 @@ test("a wrong value is named by its variable", () => {
   }
 });
 
+test("a variable that looks like a slip is named, others of that prefix are not", () => {
+  const env = { ...IMAGE, ZOO_TICKTIME: "1000", ZOO_SERVICE_HOST: "10.0.0.1", ZOO_PORT: "tcp" };
+  const { warnings } = loadConfig({ env });
+  const ofVariables = warnings.filter((warning) => warning.includes("variable"));
+  assert.equal(ofVariables, ["unknown variable ZOO_TICKTIME; did you mean ZOO_TICK_TIME?"]);
+});
+
 test("containerLogLevel() takes the first word of ZOO_LOG4J_PROP", () => {
   assert.is(containerLogLevel({ ZOO_LOG4J_PROP: "DEBUG,CONSOLE,ROLLINGFILE" }), "debug");
   assert.is(containerLogLevel({ ZOO_LOG4J_PROP: "off" }), "silent");

@@ -151,6 +151,8 @@ test("several server lines are an ensemble, and myid says which of them this ser
   assert.match(finding("server.3=c"), /zoo\.cfg:4: server\.3=c must be host:quorumPort/);
   assert.match(finding("server.3=c:2888:2888"), /zoo\.cfg:4: .* two different ports/);
   assert.match(finding("server.3=b:2888:3889"), /server\.3 and server\.2 are both at b:2888/);
+  assert.match(finding("server.1=c:2888:3888"), /zoo\.cfg:4: server\.1 stands in .*zoo\.cfg:2/);
+  assert.match(finding("server.x=c:2888:3888"), /zoo\.cfg:4: server\.x: a number must stand/);
   rmSync(dataDir, { recursive: true });
 });
 
@@ -176,7 +178,27 @@ test("a single server line is a server that stands alone, and may name its clien
   assert.equal(placeOf(`${line}:participant;2182`), [undefined, 2182, 0]);
   assert.equal(placeOf(`${line};127.0.0.1:2183;2281`), ["127.0.0.1", 2183, 0]);
   assert.equal(placeOf(`${line};[::1]:2184`), ["::1", 2184, 0]);
-  assert.equal(placeOf(`${line};2185\nclientPort=2186`), [undefined, 2186, 0]);
+  assert.equal(placeOf(`${line};2185\nclientPort=2185`), [undefined, 2185, 0]);
+  const both = load(`${line};2185\nclientPort=2186`);
+  assert.is(both.config.port, 2186);
+  assert.match(both.warnings.join(), /server\.1 says client port 2185, but clientPort=2186 counts/);
+});
+
+test("one line that would be two servers, but for its comma, does not stand alone", () => {
+  const text = "server.1=a:2888:3888,server.2=b:2888:3888";
+  assert.match(findingsOf(() => load(text)).join(), /must be host:quorumPort:electionPort/);
+});
+
+test("of a key that stands twice the last counts, and its author is told, but no value", () => {
+  const { config, warnings } = load("tickTime=1000\ndataDir=d\ntickTime=2000\ndataDir=d\n");
+  assert.is(config.options.tickTimeMs, 2000);
+  assert.is(warnings.length, 1);
+  assert.match(warnings[0] ?? "", /zoo\.cfg:3: tickTime stands in .*zoo\.cfg:1 too; this line/);
+});
+
+test("a byte order mark and line ends of Windows change nothing", () => {
+  const { config, warnings } = load("\ufeff# made on Windows\r\ntickTime=2000\r\n");
+  assert.equal([config.options.tickTimeMs, warnings.length], [2000, 0]);
 });
 
 test("sessionRequireClientSASLAuth enforces sasl, and is refused where nobody could log in", () => {
