@@ -258,9 +258,9 @@ export const MUTANTS: readonly Mutant[] = [...ZAB, ...STORAGE, ...SERVER];
  * work.
  */
 export const QUICK: ReadonlyMap<string, number> = new Map([
-  ["the old quorum alone in a reconfig", 2],
-  ["a sync asks no quorum", 7],
-  ["memory kept after an aborted SNAP (3642)", 1],
+  ["the old quorum alone in a reconfig", 3],
+  ["a sync asks no quorum", 8],
+  ["memory kept after an aborted SNAP (3642)", 12],
   ["acknowledgement before fsync", 1],
   ["TRUNC off by one", 1],
   ["append() resolves before the disk has the row", 1],
