@@ -35,7 +35,8 @@ export function addEnsembleCommand(program: Command, done: (exitCode: number) =>
 const HELP = `
 Each server is a process of its own, with its zoo.cfg and its messages.log in its folder; a line on
 standard output says what it does whenever that changes. One that ends is started again after 2 s:
-kill one and see. Server N has client port 2180+N, and 2887+N and 3887+N for the others.`;
+kill one and see. Server N has client port 2180+N, and 2887+N and 3887+N for the others, unless
+--port says where they begin.`;
 
 function numberTo(max: number): (text: string) => number {
   return (text) => {

@@ -142,7 +142,7 @@ const BEHAVIOUR: readonly ConfigKey[] = [
     },
   ),
   key("readonlymode.enabled", FLAG, (config, value) => (config.readOnlyModeEnabled = value), {
-    help: "whether the word `isro` is always answered (a single server is never read-only)",
+    help: "whether a member without quorum serves reads to clients that ask for it; enables `isro`",
     fallback: "false",
   }),
   key("4lw.commands.whitelist", LIST, (config, value) => (config.fourLetterWords = value), {
