@@ -3,6 +3,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ZkError, type ZooKeeperClient } from "../../client/mod.ts";
+import { fourLetters } from "../interop/server.ts";
 import { PowerDisk } from "./power_disk.ts";
 import { ServerProcess, type StorageKind } from "./server_process.ts";
 import { Visitors } from "./visitors.ts";
@@ -112,7 +113,7 @@ export class PowerRun {
   /** Starts and compares with what was acknowledged. @throws {Error} when that is not there. */
   async recover(snapCount: number): Promise<void> {
     await this.server.start(snapCount);
-    await reconnect(this.#auditor!);
+    await reconnect(this.#auditor!).catch((cause: unknown) => this.#notLetIn(cause));
     const wrong = await this.#visitors!.verify(this.#auditor!);
     for (const [index, writer] of this.#writers.entries()) {
       await writer.reconnect();
@@ -123,6 +124,14 @@ export class PowerRun {
     }
     if (wrong.length > 0)
       throw new Error(`after ${this.totals.acknowledged}:\n${wrong.join("\n")}`);
+  }
+
+  /** A server turns clients away who have seen more than it has; or it is only slow. */
+  async #notLetIn(cause: unknown): Promise<never> {
+    const seen = Math.max(...this.#writers.map(({ lastZxid }) => lastZxid));
+    const zxid = /^Zxid: (\w+)$/m.exec(await fourLetters(this.server.port, "srvr"))?.[1];
+    const text = `clients have seen 0x${seen.toString(16)}, the server is at ${zxid}`;
+    throw new Error(`nobody is let in after ${this.totals.acknowledged}: ${text}`, { cause });
   }
 
   async end(): Promise<void> {
