@@ -37,7 +37,7 @@ export class LogFile {
   /** Both undefined when there are no records, or before {@link scan}. */
   firstZxid: Zxid | undefined;
   lastZxid: Zxid | undefined;
-  /** Offset behind the last record. */
+  /** Offset behind the last record that is not repeated. */
   endOffset: number = LOG_HEADER_BYTES;
   isScanned = false;
   readonly #marks: Mark[] = [{ after: ZXID_ZERO - 1, offset: LOG_HEADER_BYTES }];
@@ -59,9 +59,11 @@ export class LogFile {
   }
 
   /**
-   * Reads it to its end.
+   * Reads it to its end. Records at the end that are repeated do not count as its own: an Apache
+   * server that was killed as it logged again may have left only some of them, and whoever replays
+   * these and then what comes later would miss those between. Apache itself goes on at the last one.
    *
-   * @returns whether there are bytes behind the records that a torn write left.
+   * @returns whether there are bytes behind its own records: repeated ones, or of a torn write.
    * @throws {StorageError} `damaged` or `incompatible`.
    */
   async scan(): Promise<boolean> {
@@ -73,11 +75,14 @@ export class LogFile {
         const header = Buffer.alloc(LOG_HEADER_BYTES);
         await file.read(header, 0, LOG_HEADER_BYTES, 0);
         checkLogHeader(header, this.path);
-        for await (const part of this.#parts(file, this.#marks[0]!, size)) {
-          if (part.batch !== undefined) this.grow(part.batch, part.sizeBytes);
-          else this.endOffset += part.sizeBytes;
+        let repeatedBytes = 0;
+        for await (const { batch, sizeBytes } of this.#parts(file, this.#marks[0]!, size)) {
+          if (batch === undefined) this.endOffset += sizeBytes;
+          else this.grow(batch, sizeBytes);
+          repeatedBytes = batch === undefined ? repeatedBytes + sizeBytes : 0;
         }
-        isTorn = await this.#checkTail(file, size);
+        isTorn = (await this.#checkTail(file, size)) || repeatedBytes > 0;
+        this.endOffset -= repeatedBytes;
       }
       this.isScanned = true;
       return isTorn;
