@@ -84,6 +84,8 @@ export interface Transport {
   readonly address: string;
   /** The port it listens on, 0 before {@link listen} or where there are no ports. */
   readonly port: number;
+  /** True when it lets in nobody who does not encrypt; operators see its port as a secure one. */
+  readonly isEncrypted?: boolean;
   /** Stops listening; connections that exist are their users' to close. */
   close(): Promise<void>;
 }

@@ -46,14 +46,21 @@ export class Inspection implements ServerInspection {
   get limits(): ServerLimits {
     const { options } = this.#server;
     return {
-      clientPort: this.#transports.find(({ port }) => port > 0)?.port ?? -1,
-      secureClientPort: -1,
+      clientPort: this.#portOf(false),
+      secureClientPort: this.#portOf(true),
       serverId: this.status.role === "standalone" ? 0 : this.status.serverId,
       tickTimeMs: options.tickTimeMs,
       minSessionTimeoutMs: sessionTimeoutMin(options),
       maxSessionTimeoutMs: sessionTimeoutMax(options),
       maxClientCnxns: options.maxClientCnxns,
     };
+  }
+
+  #portOf(isEncrypted: boolean): number {
+    const first = this.#transports.find((transport) => {
+      return transport.port > 0 && (transport.isEncrypted ?? false) === isEncrypted;
+    });
+    return first?.port ?? -1;
   }
 
   get membership(): string {

@@ -42,6 +42,7 @@ export interface TlsParts {
  */
 export class TlsTransport implements Transport {
   readonly name = "tls";
+  readonly isEncrypted: boolean;
   readonly #options: TlsOptions;
   readonly #parts: TlsParts;
   readonly #credentials: LiveCredentials;
@@ -56,6 +57,7 @@ export class TlsTransport implements Transport {
 
   constructor(options: TlsOptions, parts: TlsParts) {
     this.#options = options;
+    this.isEncrypted = options.acceptsPlain !== true;
     this.#parts = parts;
     const { metrics, logger } = parts;
     this.#credentials = parts.credentials ?? new LiveCredentials(options, logger);
