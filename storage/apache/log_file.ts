@@ -61,7 +61,7 @@ export class LogFile {
   /**
    * Reads it to its end. Records at the end that are repeated do not count as its own: an Apache
    * server that was killed as it logged again may have left only some of them, and whoever replays
-   * these and then what comes later would miss those between. Apache itself goes on at the last.
+   * these and then what comes later would miss those between.
    *
    * @returns whether there are bytes behind its own records: repeated ones, or of a torn write.
    * @throws {StorageError} `damaged` or `incompatible`.
