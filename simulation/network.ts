@@ -101,8 +101,13 @@ export class Network {
     return route;
   }
 
-  /** @throws {TransportError} `address-in-use`. */
+  /**
+   * A process that died within a step takes no port that its next life needs.
+   *
+   * @throws {TransportError} `address-in-use`.
+   */
   listen(machine: Machine, port: number, accept: Accept): { port: number; close(): void } {
+    if (!machine.isAlive) return { port, close: () => {} };
     const { listeners } = this.#host(machine.name);
     let chosen = port;
     while (port === 0 && (chosen === 0 || listeners.has(chosen))) chosen = 30_000 + listeners.size;

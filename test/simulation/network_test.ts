@@ -104,6 +104,14 @@ test("a killed process leaves its peers an end, one without power nothing", asyn
   assert.equal(lost.heard.b.events, []);
 });
 
+test("a process that has died takes no port of its next life", async () => {
+  const { network, b } = await joined();
+  b.crash("killed");
+  network.listen(b, 1, () => undefined); // What the step in which it died goes on to do.
+  b.start();
+  network.listen(b, 1, () => undefined);
+});
+
 test("half of a connection may be lost without a word to the other half", async () => {
   const { network, accepted, heard } = await joined();
   network.halfOpen("a", "b");
