@@ -9,7 +9,7 @@ import type { QuorumPacket, ServerId } from "../messages.ts";
 import type { LinkId } from "./input.ts";
 import { LeaderReconfig } from "./leader_reconfig.ts";
 import type { LeaderSessions } from "./leader_sessions.ts";
-import { type LearnerLink, LOCAL } from "./learner_link.ts";
+import { type CommitPacket, type LearnerLink, LOCAL } from "./learner_link.ts";
 import type { Peer } from "./peer.ts";
 
 /** Bytes at which a batch is proposed although the turn goes on. */
@@ -213,7 +213,7 @@ export class LeaderBroadcast {
     for (const link of this.#parts.links.values()) {
       if (!link.isForwarding || batch === undefined) continue;
       if (link.isObserver) link.send({ kind: "inform-and-activate", batch, leader: heir });
-      else link.send({ kind: "commit-and-activate", zxid: version, leader: heir });
+      else link.commit({ kind: "commit-and-activate", zxid: version, leader: heir });
     }
     this.#committed = version;
     for (const link of this.#parts.links.values()) link.progressed(version);
@@ -237,11 +237,11 @@ export class LeaderBroadcast {
     const { log } = this.#peer;
     const batches = log.between(after, through);
     const first = batches[0]?.firstZxid ?? through;
-    const commits: QuorumPacket = { kind: "commits", first, last: through };
+    const commits: CommitPacket = { kind: "commits", first, last: through };
     for (const link of this.#parts.links.values()) {
       link.progressed(through);
       if (!link.isForwarding) continue;
-      if (!link.isObserver) link.send(commits);
+      if (!link.isObserver) link.commit(commits);
       else for (const batch of batches) link.send({ kind: "informs", batch });
     }
     this.#peer.deliver(through);

@@ -118,7 +118,7 @@ export class LeaderLearners {
   /** The leader serves, and so do those that have its history. */
   begin(broadcast: LeaderBroadcast): void {
     this.#broadcast = broadcast;
-    for (const link of this.links.values()) if (link.stage === "synced") this.#serve(link);
+    for (const link of this.links.values()) if (link.stage === "synced") link.serve();
   }
 
   /** Pings, and gives up those that do not do what is asked of them in time. */
@@ -251,7 +251,7 @@ export class LeaderLearners {
       if (link.stage !== "syncing") return;
       link.stage = "synced";
       this.#snapshots.delete(link);
-      if (this.#broadcast !== undefined) this.#serve(link);
+      if (this.#broadcast !== undefined) link.serve();
       return;
     }
     if (epochOf(last) !== epoch) return;
@@ -260,12 +260,6 @@ export class LeaderLearners {
     if (first > proposed) return this.#close(link, "acknowledged what was not proposed");
     if (last > proposed || !link.isForwarding) return;
     link.acked = Math.max(link.acked, last);
-  }
-
-  #serve(link: LearnerLink): void {
-    link.stage = "serving";
-    link.heardMs = this.#peer.nowMs;
-    link.send({ kind: "up-to-date" });
   }
 
   #close(link: LearnerLink, reason: string): void {

@@ -19,6 +19,9 @@ const OTHER_WINDOW_BYTES = 4 * 1024 * 1024;
 /** Least time between two warnings that it asks for too much, ms. */
 const WARNING_MS = 60_000;
 
+/** What tells a follower of commits. */
+export type CommitPacket = QuorumPacket & { readonly kind: "commits" | "commit-and-activate" };
+
 /** What operators may know of a learner, with the link that it is on. */
 export interface LinkedLearner extends LearnerFigures {
   readonly link: LinkId;
@@ -61,6 +64,8 @@ export class LearnerLink {
   /** A proposal that it has been sent, and when that was seen to be unacknowledged. */
   #mark: { readonly zxid: Zxid; readonly atMs: number } = { zxid: 0, atMs: 0 };
   #exempt: Zxid = 0;
+  /** Waits for {@link serve}. */
+  #commits: CommitPacket[] = [];
   readonly #peer: Peer;
 
   constructor(
@@ -89,6 +94,27 @@ export class LearnerLink {
 
   send(packet: QuorumPacket): void {
     this.#peer.emit({ kind: "send", link: this.id, packet });
+  }
+
+  /**
+   * Tells a follower what is committed, in order. Before UPTODATE it waits: a server of Apache's
+   * that is told between NEWLEADER and UPTODATE of a commit of what came before NEWLEADER drops the
+   * link, and its clients with it (ZOOKEEPER-4394).
+   */
+  commit(packet: CommitPacket): void {
+    if (this.stage === "serving") return this.send(packet);
+    const last = this.#commits.at(-1);
+    if (last?.kind !== "commits" || packet.kind !== "commits") this.#commits.push(packet);
+    else this.#commits.splice(-1, 1, { ...packet, first: last.first });
+  }
+
+  /** UPTODATE, and what was committed since NEWLEADER. */
+  serve(): void {
+    this.stage = "serving";
+    this.heardMs = this.#peer.nowMs;
+    this.send({ kind: "up-to-date" });
+    for (const packet of this.#commits) this.send(packet);
+    this.#commits = [];
   }
 
   /**

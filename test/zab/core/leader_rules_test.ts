@@ -76,6 +76,28 @@ test("a learner within the window is served all of it, however it came to be log
   ]);
 });
 
+test("commits wait for UPTODATE: before it they end a link of Apache's (ZOOKEEPER-4394)", () => {
+  const lone = new LoneCore();
+  lone.reign();
+  const late = LINK + 1;
+  lone.write(1);
+  lone.join(late, 3);
+  lone.packet({ kind: "ack-epoch", lastZxid: z(3, 2), currentEpoch: 3 }, late);
+  assert.is(lone.kinds(late).at(-1), "new-leader");
+  lone.effects = [];
+  for (const counter of [1, 2, 3]) {
+    if (counter > 1) lone.write(counter);
+    lone.step({ kind: "durable", zxid: z(4, counter) });
+    lone.packet({ kind: "acks", first: z(4, counter), last: z(4, counter) });
+  }
+  assert.equal(lone.kinds(late), ["proposals", "proposals"]);
+  lone.packet({ kind: "acks", first: z(4, 0), last: z(4, 0) }, late);
+  const [upToDate, commits, ...more] = lone.sent(late);
+  assert.is(upToDate?.kind, "up-to-date");
+  assert.equal(commits, { kind: "commits", first: z(4, 1), last: z(4, 3) });
+  assert.equal(more, []);
+});
+
 test("an ACK of proposals before that of NEWLEADER is no ACK of NEWLEADER (ZOOKEEPER-4685)", () => {
   const lone = new LoneCore();
   lone.lead();
