@@ -15,7 +15,10 @@ export type AdminValue =
 export interface AdminRequest {
   /** The query's arguments, the first of each name. */
   readonly args: ReadonlyMap<string, string>;
-  /** The request's body; the command reads it or leaves it, and bounds what it keeps. */
+  /**
+   * The request's body; the command reads it or leaves it, and bounds what it keeps. It fails when
+   * the whole has not arrived within five minutes.
+   */
   readonly body: AsyncIterable<Uint8Array>;
 }
 

@@ -27,6 +27,8 @@ export class EitherListener {
         (chunk[0] === HANDSHAKE_RECORD ? secure : plain).emit("connection", socket);
       });
     });
+    // Servers for HTTP look for slow requests from when they listen.
+    for (const one of [secure, plain]) this.server.on("listening", () => one.emit("listening"));
   }
 
   /** Closes the connections that are nobody's yet. */

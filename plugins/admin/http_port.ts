@@ -21,6 +21,8 @@ export interface HttpPlace {
   readonly port: number;
   /** Time after which a connection that says nothing is closed, ms. */
   readonly idleTimeoutMs: number;
+  /** Time for a whole request to arrive, its body too, ms. Default 300000. */
+  readonly requestMsMax?: number;
   /** Undefined speaks plain HTTP. */
   readonly tls?: HttpTls | undefined;
 }
@@ -34,6 +36,10 @@ const CONNECTIONS_MAX = 100;
 const HEAD_BYTES_MAX = 16 * 1024;
 /** Time for the head of a request to arrive, ms. */
 const HEAD_MS_MAX = 10_000;
+/** Time for a whole request to arrive where nothing else is said, ms. */
+const REQUEST_MS_MAX = 300_000;
+/** Time between two looks for requests that take too long, ms. */
+const LOOK_MS = 1_000;
 
 /** A port for HTTP whose every bound is set, so that strangers cost little. */
 export class HttpPort {
@@ -45,10 +51,12 @@ export class HttpPort {
 
   constructor(place: HttpPlace, logger: Logger, handler: HttpHandler) {
     this.#place = place;
+    const { requestMsMax = REQUEST_MS_MAX } = place;
     const settings = {
       maxHeaderSize: HEAD_BYTES_MAX,
-      headersTimeout: HEAD_MS_MAX,
-      requestTimeout: 0, // A body may be a large snapshot; silence ends it all the same.
+      headersTimeout: Math.min(HEAD_MS_MAX, requestMsMax),
+      requestTimeout: requestMsMax, // Silence ends it sooner; this is for a byte now and then.
+      connectionsCheckingInterval: LOOK_MS,
       keepAliveTimeout: place.idleTimeoutMs,
     };
     const answer: RequestListener = (request, response) => {
@@ -95,7 +103,11 @@ export class HttpPort {
     if (!this.#listener.listening) return;
     const closed = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
     this.#either?.drop();
-    for (const server of this.#servers) server.closeAllConnections();
+    for (const server of this.#servers) {
+      server.closeAllConnections();
+      // Ends its looks for slow requests; it may have listened through the other one.
+      if (server !== this.#listener) server.close();
+    }
     await closed;
   }
 }
