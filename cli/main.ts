@@ -1,16 +1,22 @@
 import { Command, CommanderError } from "commander";
-import { ZOOKIT_VERSION } from "../plugins/admin/mod.ts";
-import { addBackupCommand } from "./backup.ts";
-import { addCheckCommand } from "./check.ts";
-import { addEnsembleCommand } from "./ensemble.ts";
+import { ZOOKIT_VERSION } from "../plugins/admin/version.ts";
 import { EXIT_CODES } from "./exit_codes.ts";
-import { addExportCommand } from "./export.ts";
-import { addImportCommand } from "./import.ts";
-import { addKeysCommand } from "./keys.ts";
-import { addLogCommand } from "./log.ts";
-import { addRestoreCommand } from "./restore.ts";
-import { addServeCommand } from "./serve.ts";
-import { addSnapshotCommand } from "./snapshot.ts";
+
+type AddCommand = (program: Command, done: (exitCode: number) => void) => void;
+
+/** The sub-commands in the order of the help. Each is loaded when it is asked for. */
+const COMMANDS: ReadonlyMap<string, () => Promise<AddCommand>> = new Map([
+  ["serve", async () => (await import("./serve.ts")).addServeCommand],
+  ["ensemble", async () => (await import("./ensemble.ts")).addEnsembleCommand],
+  ["import", async () => (await import("./import.ts")).addImportCommand],
+  ["export", async () => (await import("./export.ts")).addExportCommand],
+  ["backup", async () => (await import("./backup.ts")).addBackupCommand],
+  ["restore", async () => (await import("./restore.ts")).addRestoreCommand],
+  ["check", async () => (await import("./check.ts")).addCheckCommand],
+  ["log", async () => (await import("./log.ts")).addLogCommand],
+  ["snapshot", async () => (await import("./snapshot.ts")).addSnapshotCommand],
+  ["keys", async () => (await import("./keys.ts")).addKeysCommand],
+]);
 
 /**
  * Runs the `zookit` command.
@@ -29,16 +35,10 @@ export async function main(argv: readonly string[]): Promise<number> {
     .exitOverride()
     .showSuggestionAfterError()
     .showHelpAfterError("(run zookit help for what there is)");
-  addServeCommand(program, done);
-  addEnsembleCommand(program, done);
-  addImportCommand(program, done);
-  addExportCommand(program, done);
-  addBackupCommand(program, done);
-  addRestoreCommand(program, done);
-  addCheckCommand(program, done);
-  addLogCommand(program, done);
-  addSnapshotCommand(program, done);
-  addKeysCommand(program);
+  const named = COMMANDS.get(argv[0] ?? "");
+  // The help, and advice on a name that is none of theirs, are about all of them.
+  const wanted = named === undefined ? [...COMMANDS.values()] : [named];
+  for (const load of wanted) (await load())(program, done);
   try {
     await program.parseAsync([...argv], { from: "user" });
   } catch (error) {
