@@ -1,18 +1,22 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Plugin } from "../core/kernel/plugin.ts";
-import { apacheStorage } from "../storage/apache/mod.ts";
-import { memoryStorage } from "../storage/memory/mod.ts";
-import { sqliteStorage } from "../storage/sqlite/mod.ts";
 import type { ServerConfig } from "./config/server_config.ts";
 
 /**
  * SQLite, but for a data directory that an Apache server has left: its files are used as they are,
  * so that either server may come next.
  */
-export function chooseStorage({ dataDir, dataLogDir }: ServerConfig): Plugin {
-  if (dataDir === undefined) return memoryStorage();
-  if (isApaches(dataDir)) return apacheStorage({ dataDir, dataLogDir });
+export async function chooseStorage({ dataDir, dataLogDir }: ServerConfig): Promise<Plugin> {
+  if (dataDir === undefined) {
+    const { memoryStorage } = await import("../storage/memory/mod.ts");
+    return memoryStorage();
+  }
+  if (isApaches(dataDir)) {
+    const { apacheStorage } = await import("../storage/apache/mod.ts");
+    return apacheStorage({ dataDir, dataLogDir });
+  }
+  const { sqliteStorage } = await import("../storage/sqlite/mod.ts");
   return sqliteStorage({ path: dataDir });
 }
 

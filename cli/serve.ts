@@ -1,7 +1,8 @@
 import { type Command, Option } from "commander";
 import { StorageError } from "../core/contracts/storage.ts";
 import { TransportError } from "../core/contracts/transport.ts";
-import { createServer, type Plugin, type Server } from "../mod.ts";
+import type { Plugin } from "../core/kernel/plugin.ts";
+import { KernelServer } from "../core/kernel/server.ts";
 import type { LogLevel, LogThreshold } from "../plugins/system/mod.ts";
 import { storageNotice } from "./choose_storage.ts";
 import { composePlugins } from "./compose.ts";
@@ -75,7 +76,7 @@ async function serve(file: string | undefined, flags: ServeFlags): Promise<numbe
     const threshold = { level: logLevel };
     const release = toggleBySignal(threshold);
     try {
-      return await run(config, composePlugins(config, threshold, origin));
+      return await run(config, await composePlugins(config, threshold, origin));
     } finally {
       release();
     }
@@ -100,7 +101,7 @@ function settingsOf(flags: ServeFlags): Setting[] {
 async function run(config: ServerConfig, plugins: readonly Plugin[]): Promise<number> {
   const notice = storageNotice(config);
   if (notice !== undefined) console.error(`zookit: ${notice}`);
-  const server = createServer({ plugins, ...config.options });
+  const server = new KernelServer({ plugins, ...config.options });
   const signals = new StopSignals(server);
   try {
     await server.start();
@@ -139,7 +140,7 @@ class StopSignals {
   readonly stopped: Promise<void>;
   readonly #release: () => void;
 
-  constructor(server: Server) {
+  constructor(server: KernelServer) {
     let onSignal = (_signal: NodeJS.Signals): void => {};
     this.stopped = new Promise((resolve, reject) => {
       server.state.subscribe({ error: reject });

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ZkError } from "../../core/errors/zk_error.ts";
-import { Membership, parseMember } from "../../plugins/zab/mod.ts";
+import { Membership, parseMember } from "../../plugins/zab/core/membership.ts";
 import type { Environment } from "./container_env.ts";
 import { parseProperties, type Setting } from "./properties.ts";
 import type { ServerConfig } from "./server_config.ts";

@@ -6,7 +6,7 @@ import { apacheStorage } from "../../storage/apache/mod.ts";
 
 const { config } = loadConfig({ file: process.argv[2], env: {} });
 const { dataDir = "", options } = config;
-const plugins = composePlugins({ ...config, dataDir: undefined }, "info");
+const plugins = await composePlugins({ ...config, dataDir: undefined }, "info");
 const server = createServer({
   ...options,
   plugins: [

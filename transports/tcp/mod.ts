@@ -12,13 +12,10 @@
 import { LOGGER } from "../../core/contracts/logger.ts";
 import { METRICS } from "../../core/contracts/metrics.ts";
 import { PEER_NETWORK } from "../../core/contracts/peer_network.ts";
-import { TRANSPORT, type Transport } from "../../core/contracts/transport.ts";
+import { TRANSPORT } from "../../core/contracts/transport.ts";
 import type { Plugin } from "../../core/kernel/plugin.ts";
 import { SERVER_OPTIONS } from "../../core/server/options.ts";
-import { BunTcpTransport, isBunWithSockets } from "./bun_tcp.ts";
-import { NodeTcpTransport } from "./node_tcp.ts";
 import { TcpPeerNetwork } from "./peer_network.ts";
-import type { TcpOptions } from "./tcp_options.ts";
 import type { TlsOptions } from "./tls_options.ts";
 import { type PeerTlsOptions, TlsPeerNetwork } from "./tls_peer_network.ts";
 import { TlsTransport } from "./tls_transport.ts";
@@ -29,6 +26,7 @@ export { NodeTcpConnection, NodeTcpTransport } from "./node_tcp.ts";
 export { TcpPeerNetwork } from "./peer_network.ts";
 export { type Credentials, checkTlsOptions, readCredentials } from "./stores.ts";
 export type { TcpOptions } from "./tcp_options.ts";
+export { makeTcpTransport, tcpTransport } from "./tcp_transport.ts";
 export { type CipherSettings, cipherSettings } from "./tls_ciphers.ts";
 export {
   type StoreOptions,
@@ -39,16 +37,6 @@ export {
 } from "./tls_options.ts";
 export { type PeerTlsOptions, TlsPeerNetwork, type TlsPeerParts } from "./tls_peer_network.ts";
 export { type TlsParts, TlsTransport } from "./tls_transport.ts";
-
-/** Listens for clients on a TCP port; may be given several times with different ports. */
-export function tcpTransport(options: TcpOptions): Plugin {
-  return {
-    name: `transport-tcp-${options.host ?? "any"}-${options.port}`,
-    provides: [TRANSPORT],
-    requires: [],
-    register: (container) => container.provide(TRANSPORT, () => makeTcpTransport(options)),
-  };
-}
 
 /**
  * Listens for clients that speak TLS; may be given several times. A handshake may take as long as a
@@ -88,10 +76,4 @@ export function tcpPeers({ tls }: { readonly tls?: PeerTlsOptions | undefined } 
       });
     },
   };
-}
-
-/** The driver that is fastest on this runtime; `Bun.listen` knows no backlog. */
-export function makeTcpTransport(options: TcpOptions): Transport {
-  const isBun = isBunWithSockets() && options.backlog === undefined;
-  return isBun ? new BunTcpTransport(options) : new NodeTcpTransport(options);
 }

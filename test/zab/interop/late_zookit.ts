@@ -15,7 +15,7 @@ const late = zab({
     return new ZabCore({ ...options, initialCounter: INITIAL_COUNTER }, tracking);
   },
 });
-const usual = composePlugins(config, "info");
+const usual = await composePlugins(config, "info");
 const plugins = usual.map((plugin) => (plugin.name === late.name ? late : plugin));
 const server = createServer({ plugins, ...config.options });
 process.once("SIGTERM", () => server.stop());
