@@ -23,9 +23,19 @@ function assertIsThere([path, name]: [string, string]): void {
   assert.ok(isThere, `${path}: ${name}`);
 }
 
+/** Errors of Apache's implementation that must have a row (PP 8). */
+const KNOWN = [
+  ...[558, 1277, 1324, 1549, 1653, 1732, 1783, 1805],
+  ...[2164, 2307, 2325, 2354, 2355, 2678, 2819, 2845],
+  ...[3023, 3056, 3104, 3127, 3144, 3145, 3531, 3642, 3720, 3781, 3829, 3911],
+  ...[4352, 4394, 4541, 4643, 4646, 4685, 4712, 4785, 4925],
+  ...["check alone", "empty members", "failed multi", "TRUNC beyond"],
+];
+
 test("every row of docs/zab-known-errors.md names a test that is there", () => {
   const rows = rowsOf("docs/zab-known-errors.md", /^\| (?!error |-)/);
-  assert.ok(rows.length >= 30, `${rows.length} rows`);
+  const named = new Set(rows.flatMap(({ row }) => row.split("|")[1]?.trim().split(", ")));
+  for (const error of KNOWN) assert.ok(named.has(String(error)), `no row for ${error}`);
   for (const { row, tests } of rows) {
     assert.is(tests.length, 1, row);
     tests.forEach(assertIsThere);
