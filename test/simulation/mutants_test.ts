@@ -22,4 +22,13 @@ test("mutants have names of their own, and CI's few are among them", () => {
   );
 });
 
+test("docs/simulation.md has a row for each mutant, with the seeds that it took", () => {
+  const text = readFileSync("docs/simulation.md", "utf8");
+  const rows = [...text.matchAll(/^\| (.+) \| \d+ \|$/gm)].map(([, name]) => name);
+  assert.equal(
+    rows,
+    MUTANTS.map(({ name }) => name),
+  );
+});
+
 test.run();
