@@ -4,7 +4,13 @@ import { connect, PERMS, ZkError, type ZooKeeperClient } from "../../../client/m
 import { Random } from "../../../simulation/random.ts";
 import type { Members } from "../ensemble/members.ts";
 
-/** Each member takes writes, and numbers of sequential znodes are given out once. */
+/** Syncs that a client sends in {@link writeEverywhere} without waiting. */
+const SYNCS = 100;
+
+/**
+ * Each member takes writes, and numbers of sequential znodes are given out once. Many syncs at a
+ * time are answered in their order, and what is read behind them shows what all have written.
+ */
 export async function writeEverywhere(members: Members): Promise<void> {
   const clients = await Promise.all(
     members.ids.map((id) => connect({ servers: members.address(id) })),
@@ -18,6 +24,17 @@ export async function writeEverywhere(members: Members): Promise<void> {
     }),
   );
   assert.is(new Set(names).size, clients.length);
+  for (const client of clients) {
+    const answered: number[] = [];
+    const syncs = Array.from({ length: SYNCS }, async (_, i) => {
+      await client.sync(root);
+      answered.push(i);
+    });
+    const { children } = await client.getChildren(root);
+    await Promise.all(syncs);
+    assert.equal(answered, [...answered.keys()]);
+    assert.equal(children.map((name) => `${root}/${name}`).sort(), names.sort());
+  }
   await Promise.all(clients.map((client) => client.close()));
 }
 

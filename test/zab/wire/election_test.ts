@@ -72,9 +72,13 @@ test("a notification is read and written byte for byte, and may bear our mark", 
 });
 
 test("older notifications have 28 or 40 bytes; other lengths are ignored", () => {
-  const lengths = [0, 27, 28, 29, 36, 39, 40, 41, 43, VOTE.length - 1, VOTE.length];
+  const lengths = Array.from({ length: VOTE.length + 1 }, (_, length) => length);
   const read = lengths.filter((length) => decodeNotification(VOTE.slice(0, length)) !== undefined);
   assert.equal(read, [28, 40, VOTE.length]);
+  for (const membershipBytes of ["7fffffff", "00080000", "80000000", "ffffffff"]) {
+    const lie = Buffer.concat([VOTE.slice(0, 40), fromHex(membershipBytes), VOTE.slice(44)]);
+    assert.is(decodeNotification(lie), undefined);
+  }
   assert.is(decodeNotification(fromHex(`00000004 ${"00".repeat(24)}`)), undefined);
   const epochOfZxid = fromHex("00000002 0000000000000002 0000000500000007 0000000000000001");
   assert.is(decodeNotification(epochOfZxid)?.peerEpoch, 5);
