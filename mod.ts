@@ -97,7 +97,7 @@ export class Server extends KernelServer {
  * Composes a server; nothing happens before `start()`.
  *
  * @throws {CompositionError} when plugins are missing, doubled or need each other in a circle.
- * @throws {RangeError} for an option out of bounds.
+ * @throws {RangeError} for an option out of bounds, or one that there is not.
  */
 export function createServer(definition: ServerDefinition): Server {
   return new Server(definition);

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../../core/server/nearest.ts";
 import { parseDefinition, type Setting } from "./properties.ts";
 
 /** The environment, as `process.env` has it. */

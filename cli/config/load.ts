@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { nearest } from "../../core/server/nearest.ts";
 import { resolveOptions } from "../../core/server/options.ts";
 import {
   containerFile,
@@ -8,7 +9,6 @@ import {
 } from "./container_env.ts";
 import { JaasError, readJaasUsers } from "./jaas.ts";
 import { CONFIG_KEYS } from "./keys.ts";
-import { nearest } from "./nearest.ts";
 import { NOT_APPLICABLE, REFUSED, reasonFor } from "./other_keys.ts";
 import { parseDefinition, parseJvmFlags, parseProperties, type Setting } from "./properties.ts";
 import { ConfigError, defaultConfig, type ServerConfig } from "./server_config.ts";

@@ -1,6 +1,7 @@
 import { type Token, token } from "../contracts/token.ts";
 import { FRAME_BYTES_MAX } from "../wire/frame.ts";
 import { CONNECTION_THROTTLE, type ConnectionThrottleOptions } from "./connection_throttle.ts";
+import { nearest } from "./nearest.ts";
 import { REQUEST_THROTTLE, type RequestThrottleOptions } from "./request_throttle.ts";
 
 /** Settings of one server; names are `zoo.cfg`'s with their unit, defaults are Apache's. */
@@ -112,9 +113,10 @@ export const DEFAULT_OPTIONS: ServerOptions = {
 /**
  * Fills in what is not given and checks the rest.
  *
- * @throws {RangeError} naming the option and the value.
+ * @throws {RangeError} naming the option and the value, or an option that there is not.
  */
 export function resolveOptions(given: Partial<ServerOptions>): ServerOptions {
+  demandKnown(given);
   const options = { ...DEFAULT_OPTIONS, ...given };
   const demand = (holds: boolean, name: keyof ServerOptions, rule: string): void => {
     if (!holds) throw new RangeError(`${name} must be ${rule}, not ${String(options[name])}`);
@@ -130,6 +132,17 @@ export function resolveOptions(given: Partial<ServerOptions>): ServerOptions {
   const min = sessionTimeoutMin(options);
   demand(sessionTimeoutMax(options) >= min, "maxSessionTimeoutMs", `at least ${min}`);
   return options;
+}
+
+/** A name that nobody reads would be a setting that is not in force. */
+function demandKnown(given: object): void {
+  const known = Object.keys(DEFAULT_OPTIONS);
+  for (const name of Object.keys(given)) {
+    if (known.includes(name)) continue;
+    const guess = nearest(name, [...known, "plugins"]);
+    const hint = guess === undefined ? "" : `; did you mean ${guess}?`;
+    throw new RangeError(`unknown option ${name}${hint}`);
+  }
 }
 
 function demandThrottles({ connectionThrottle, requestThrottle }: ServerOptions): void {

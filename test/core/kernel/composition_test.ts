@@ -1,7 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { token } from "../../../core/contracts/token.ts";
-import type { CompositionError, Plugin } from "../../../mod.ts";
+import type { CompositionError, Plugin, ServerDefinition } from "../../../mod.ts";
 import { createServer, essentials, memoryStorage, memoryTransport } from "../../../mod.ts";
 
 function plugin(name: string, provides: string[], requires: string[] = []): Plugin {
@@ -87,6 +87,19 @@ test("an option out of bounds is refused by name", () => {
     assert.throws(
       () => createServer({ plugins: GOOD, ...options }),
       (error: Error) => error instanceof RangeError && error.message.startsWith(`${name} must be`),
+    );
+  }
+});
+
+test("an option that there is not is refused, with the nearest one that there is", () => {
+  for (const [options, message] of [
+    [{ plugins: GOOD, ticktimeMs: 2000 }, "unknown option ticktimeMs; did you mean tickTimeMs?"],
+    [{ plugin: GOOD }, "unknown option plugin; did you mean plugins?"],
+    [{ plugins: GOOD, colour: "red" }, "unknown option colour"],
+  ] as const) {
+    assert.throws(
+      () => createServer(options as unknown as ServerDefinition),
+      (error: Error) => error instanceof RangeError && error.message === message,
     );
   }
 });

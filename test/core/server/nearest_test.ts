@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { editDistance, nearest } from "../../../cli/config/nearest.ts";
+import { editDistance, nearest } from "../../../core/server/nearest.ts";
 
 test("editDistance() counts insertions, deletions and changes", () => {
   assert.is(editDistance("", ""), 0);
