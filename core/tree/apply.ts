@@ -44,7 +44,7 @@ export class Applier {
 
   /**
    * Applies the transaction in `bytes[start..end)`: header, body and, where there is one, digest.
-   * `tree.lastZxid` moves after the effects.
+   * `tree.lastZxid` moves after the effects, of a multi once (ZOOKEEPER-3127).
    *
    * @throws {ZkError} `MarshallingError` or `Unimplemented` when the bytes are not a transaction;
    * nothing was applied then.
@@ -137,7 +137,10 @@ export class Applier {
     this.#tree.raiseCversion(parent, cversion, this.header.zxid);
   }
 
-  /** Deletes the node at the current path; the parent's pzxid moves even when there is none. */
+  /**
+   * Deletes the node at the current path; the parent's pzxid moves even when there is none
+   * (ZOOKEEPER-3145).
+   */
   #delete(tellsFailure: boolean): void {
     const tree = this.#tree;
     const { bytes, start, end } = this.#path;

@@ -15,8 +15,9 @@ const SLICE_BYTES_MAX = 32 * 1024;
 /**
  * The whole tree, parents before children: for a peer that needs a snapshot. Transactions may be
  * applied between two slices (PP 1.3): what they create, change or delete may or may not be in it,
- * and replaying all that come after its zxid puts that right. The first slice has every access
- * control list in use at that time, since a peer is told all of them before the first node.
+ * and replaying all that come after its zxid puts that right. The first slice has every session
+ * (ZOOKEEPER-3144) and every access control list in use at that time, since a peer is told all of
+ * them before the first node; nothing is locked meanwhile (ZOOKEEPER-3531).
  */
 export function wholeTree(tree: Tree): SliceSource {
   return new WholeTree(tree);

@@ -83,6 +83,7 @@ export class ApacheStorage implements Storage {
     }
     await this.#snapshots.open();
     await this.#log.list();
+    // Whoever began with an empty tree would forget all of it (ZOOKEEPER-2325, 3056).
     if (this.#snapshots.isEmpty && !this.#log.isEmpty) {
       throw new StorageError("damaged", `there is a log, but no snapshot in ${snapshotDir}`);
     }
@@ -106,7 +107,7 @@ export class ApacheStorage implements Storage {
       throw new StorageError("out-of-order", `${formatZxid(firstZxid)} is not above ${last}`);
     }
     await this.#change(async () => {
-      // Apache refuses a log without a snapshot: it takes the snapshot for lost.
+      // Apache refuses a log without a snapshot: it takes the snapshot for lost (ZOOKEEPER-3781).
       if (this.#snapshots.isEmpty) await this.#writeEmpty();
       await this.#log.append(batch);
     });

@@ -8,7 +8,8 @@ import { LearnerLog } from "./learner_log.ts";
 
 /**
  * Phase 2 of a learner: makes its history that of the leader (PP 4.5). With DIFF and TRUNC what
- * comes goes into the log at once; with SNAP it goes into the tree until the whole is installed.
+ * comes goes into the log at once, and no snapshot is written, which would make joining slow
+ * (ZOOKEEPER-2678); with SNAP it goes into the tree until the whole is installed.
  * NEWLEADER is acknowledged when all of it is on disk, and then the epoch.
  */
 export class LearnerSync implements LearnerPhase {

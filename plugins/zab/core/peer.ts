@@ -106,7 +106,11 @@ export class Peer {
     return this.membership.hasQuorum(has) || this.pending?.hasQuorum(has) === true;
   }
 
-  /** Members that are proposed; what is not newer than those in force is no news. */
+  /**
+   * Members that are proposed; what is not newer than those in force is no news. Without
+   * reconfiguration the own files say who is a member, whatever a snapshot holds (ZOOKEEPER-2819,
+   * 3829).
+   */
   proposeMembership(members: Membership | undefined): void {
     if (!this.options.reconfigEnabled || members === undefined) return;
     const { version } = members;
@@ -152,7 +156,10 @@ export class Peer {
     this.#isPendingLogged = isLogged;
   }
 
-  /** The newest members that a leader has seen, by NEWLEADER; it has seen all that is to be. */
+  /**
+   * The newest members that a leader has seen, by NEWLEADER; it has seen all that is to be, so that
+   * none is lost by halves (ZOOKEEPER-1324).
+   */
   learnMembership(text: string): void {
     const seen = text === "" ? undefined : Membership.read(text);
     if (seen === undefined) return;

@@ -120,6 +120,7 @@ export class ElectionPort {
     return peer;
   }
 
+  /** Waits for nobody: a server that does not answer holds no other up (ZOOKEEPER-2164). */
   #dial(sid: ServerId, peer: Peer): void {
     const address = peer.addresses[peer.attempts % peer.addresses.length];
     if (peer.isDialing || address === undefined || this.#isStopped) return;

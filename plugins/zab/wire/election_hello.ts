@@ -9,7 +9,10 @@ export interface ElectionHello {
   readonly addresses: readonly PeerAddress[];
 }
 
-/** One address. What 3.5 and later send, unless several addresses are enabled. */
+/**
+ * One address. What 3.5 and later send, unless several addresses are enabled: not all of them read
+ * the other (ZOOKEEPER-3720).
+ */
 const ONE_ADDRESS = -65_536;
 /** Several addresses. */
 const SEVERAL_ADDRESSES = -65_535;
