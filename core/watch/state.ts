@@ -1,4 +1,5 @@
-import { BehaviorSubject, type Observable } from "rxjs";
+import type { Observable } from "rxjs";
+import { BehaviorSubject } from "rxjs/internal/BehaviorSubject";
 import type { Delivery, EventQueue } from "./delivery.ts";
 
 /** What a server as a whole is doing. */
