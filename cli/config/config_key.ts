@@ -27,9 +27,9 @@ export function key<T>(
   manual: { readonly help: string; readonly fallback: string },
 ): ConfigKey {
   const apply = (config: ServerConfig, text: string, written: string): boolean => {
-    const parsed = kind.schema.safeParse(text);
-    if (parsed.success) set(config, parsed.data, written);
-    return parsed.success;
+    const value = kind.read(text);
+    if (value !== undefined) set(config, value, written);
+    return value !== undefined;
   };
   return { name, rule: kind.rule, apply, ...manual };
 }

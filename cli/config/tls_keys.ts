@@ -5,23 +5,24 @@ import { FLAG, LIST, oneOf, TEXT, type ValueKind, whole } from "./values.ts";
 const VERSION_NAMES = ["TLSv1.2", "TLSv1.3"] as const;
 /** A range: the two there are follow one another. */
 const VERSIONS: ValueKind<readonly [TlsVersion, TlsVersion]> = {
-  schema: TEXT.schema
-    .transform((text) => text.split(",").map((name) => name.trim()))
-    .refine((names) => names.every((name) => VERSION_NAMES.some((known) => known === name)))
-    .transform((names) => [
+  read: (text) => {
+    const names = text.split(",").map((name) => name.trim());
+    const areKnown = names.every((name) => VERSION_NAMES.some((known) => known === name));
+    if (!areKnown) return undefined;
+    return [
       names.includes("TLSv1.2") ? "TLSv1.2" : "TLSv1.3",
       names.includes("TLSv1.3") ? "TLSv1.3" : "TLSv1.2",
-    ]),
+    ];
+  },
   rule: "TLSv1.2, TLSv1.3, or both parted by a comma",
 };
 
 /** One of some words, in capitals or not. */
 function wordOf<T extends string>(...words: readonly [T, ...T[]]): ValueKind<T> {
-  const { schema, rule } = oneOf(...words);
-  const asWritten = (text: string): string => {
-    return words.find((word) => word.toLowerCase() === text.toLowerCase()) ?? text;
+  return {
+    read: (text) => words.find((word) => word.toLowerCase() === text.toLowerCase()),
+    rule: oneOf(...words).rule,
   };
-  return { schema: TEXT.schema.transform(asWritten).pipe(schema), rule };
 }
 
 /** Keys that are the same for clients (`ssl.`) and for other servers (`ssl.quorum.`). */
