@@ -45,7 +45,7 @@ export function planSync(view: SyncView, last: Zxid): SyncPlan {
  * and nothing of that epoch itself, then `common` ends that history, and the learner has it too.
  */
 function isCommon({ log, historyEpoch }: SyncView, common: Zxid, last: Zxid): boolean {
-  // A floor with counter 0 is no transaction: nobody's log can be cut there.
+  // A floor with counter 0 is no transaction: nobody's log can be cut there (ZOOKEEPER-4352).
   if (common === log.floor && counterOf(common) === 0) return false;
   return epochOf(common) === epochOf(last) || historyEpoch === epochOf(last);
 }
