@@ -9,7 +9,6 @@ import {
   type,
   userInfo,
 } from "node:os";
-import { execPath } from "node:process";
 import { SERVER_VERSION } from "./version.ts";
 
 /**
@@ -24,7 +23,7 @@ export function environment(): [key: string, value: string][] {
     ["host.name", hostname()],
     ["java.version", runtime.version],
     ["java.vendor", runtime.name],
-    ["java.home", execPath],
+    ["java.home", process.execPath],
     ["java.class.path", process.argv[1] ?? ""],
     ["java.library.path", ""],
     ["java.io.tmpdir", tmpdir()],

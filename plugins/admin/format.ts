@@ -121,21 +121,28 @@ export function formatBuckets<T>(
   return lines;
 }
 
-const DATE_FORMAT = new Intl.DateTimeFormat("en-US", {
-  weekday: "short",
-  month: "short",
-  day: "2-digit",
-  hour: "2-digit",
-  minute: "2-digit",
-  second: "2-digit",
-  year: "numeric",
-  hourCycle: "h23",
-  timeZoneName: "short",
-});
+let dateFormat: Intl.DateTimeFormat | undefined;
+
+/** Made when first asked for: that takes several milliseconds, which a start need not wait for. */
+function javaDateFormat(): Intl.DateTimeFormat {
+  dateFormat ??= new Intl.DateTimeFormat("en-US", {
+    weekday: "short",
+    month: "short",
+    day: "2-digit",
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    year: "numeric",
+    hourCycle: "h23",
+    timeZoneName: "short",
+  });
+  return dateFormat;
+}
 
 /** As Java prints a date in the local time zone: `Sun Nov 22 03:12:48 UTC 2026`. */
 function formatJavaDate(wallMs: number): string {
-  const parts = new Map(DATE_FORMAT.formatToParts(wallMs).map(({ type, value }) => [type, value]));
+  const shown = javaDateFormat().formatToParts(wallMs);
+  const parts = new Map(shown.map(({ type, value }) => [type, value]));
   const part = (type: Intl.DateTimeFormatPartTypes): string => parts.get(type) ?? "";
   const time = `${part("hour")}:${part("minute")}:${part("second")}`;
   const day = `${part("weekday")} ${part("month")} ${part("day")}`;
