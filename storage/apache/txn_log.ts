@@ -72,13 +72,15 @@ export class TxnLog {
   }
 
   /**
-   * Checks what follows a checkpoint.
+   * Checks what follows a checkpoint, and removes files that only repeat what stands before them:
+   * Apache's servers may log again what they have logged already.
    *
    * @throws {StorageError} `damaged` for records that do not match their checksums, and when
    * transactions between the checkpoint and the last one are missing.
    */
   async check(checkpointZxid: Zxid): Promise<void> {
     let previous = checkpointZxid;
+    let highest = ZXID_ZERO - 1;
     for (const file of this.#files.slice(this.#indexAt(checkpointZxid))) {
       await this.#ensureScanned(file);
       const { firstZxid, lastZxid } = file;
@@ -87,6 +89,11 @@ export class TxnLog {
         const gap = `${formatZxid(previous)} and ${formatZxid(firstZxid)}`;
         throw new StorageError("damaged", `transactions between ${gap} are missing`);
       }
+      if (lastZxid <= highest) {
+        await removeFile(file.path);
+        this.#files.splice(this.#files.indexOf(file), 1);
+      }
+      highest = Math.max(highest, lastZxid);
       previous = Math.max(previous, lastZxid);
     }
   }
@@ -148,7 +155,7 @@ export class TxnLog {
 
   /** Removes every record above `through`, durably. @returns false when it is not in the log. */
   async truncate(through: Zxid, mayBeAbsent: boolean): Promise<boolean> {
-    const index = this.#indexAt(through);
+    const index = await this.#firstIndexAt(through);
     const file = this.#files[index];
     let cut: Awaited<ReturnType<LogFile["locate"]>> | undefined;
     if (file !== undefined && file.nameZxid <= through) {
@@ -245,6 +252,17 @@ export class TxnLog {
       0,
       this.#files.findLastIndex(({ nameZxid }) => nameZxid <= zxid),
     );
+  }
+
+  /** As {@link #indexAt}, of the first file where one begins with what the one before ends with. */
+  async #firstIndexAt(zxid: Zxid): Promise<number> {
+    let index = this.#indexAt(zxid);
+    for (; index > 0; index--) {
+      const before = this.#files[index - 1]!;
+      await this.#ensureScanned(before);
+      if ((before.lastZxid ?? ZXID_ZERO) < zxid) break;
+    }
+    return index;
   }
 
   /** The first file with a record above `zxid`. */

@@ -149,6 +149,37 @@ test("what an Apache server has logged twice is read once", async () => {
   assert.is(await outcomeOf(path), "damaged", "what was not there before");
 });
 
+test("files that repeat what others hold count once, wherever they end", async () => {
+  const path = await makeLogs([1, 2, 3, 4, 5, 6]);
+  const head = readFileSync(fileIn(path, "log.1")).subarray(0, 16);
+  const bytes = ["log.1", "log.4"].map((name) => readFileSync(fileIn(path, name)).subarray(16));
+  const records = Buffer.concat(bytes);
+  const recordBytes = records.length / 6;
+  rmSync(fileIn(path, "log.4"));
+  const write = (first: Zxid, last: Zxid): void => {
+    const part = records.subarray((first - 1) * recordBytes, last * recordBytes);
+    writeFileSync(fileIn(path, `log.${first}`), Buffer.concat([head, part]));
+  };
+  write(1, 5);
+  write(3, 4);
+  const storage = fixture.makeAt(path);
+  assert.is((await storage.open()).lastZxid, 5);
+  await storage.append(batchOf([6], 40));
+  assert.equal(await readAll(storage, 0), [1, 2, 3, 4, 5, 6]);
+  await storage.close();
+  write(3, 4);
+  await storage.open();
+  assert.equal(await readAll(storage, 3), [4, 5, 6], "what comes behind it, too");
+  await storage.close();
+  rmSync(fileIn(path, "log.6"));
+  write(3, 6);
+  await storage.open();
+  assert.equal(await readAll(storage, 0), [1, 2, 3, 4, 5, 6]);
+  assert.ok(await storage.truncate(4));
+  await storage.close();
+  assert.is(await outcomeOf(path), 4, "nothing of what was truncated comes back");
+});
+
 test("open() goes on behind a torn file, and refuses a hole between files", async () => {
   const path = await makeLogs([1, 2, 3, 4, 5, EPOCH_2 + 1]);
   assert.is(await outcomeOf(path), EPOCH_2 + 1);
