@@ -2,9 +2,12 @@ import { NO_VOTE, type Notification, type ServerId } from "../messages.ts";
 import type { Peer } from "./peer.ts";
 import { type Ballot, isBetter, isEqual, isSameReign, type Vote } from "./vote.ts";
 
-/** First and longest time without news before everybody is asked again, ms. */
+/**
+ * First and longest time before everybody is asked again, ms. A question may be lost with a link
+ * that was dead already, so nobody waits long for the next; Apache's servers wait up to a minute.
+ */
 const NOTIFY_MS_MIN = 200;
-const NOTIFY_MS_MAX = 60_000;
+const NOTIFY_MS_MAX = 3_200;
 /** How long a better vote may still come after a quorum agrees, ms. */
 const FINALIZE_MS = 200;
 /** The same where every voter runs this program. */
@@ -64,7 +67,6 @@ export class Election {
   receive(from: ServerId, notification: Notification): void {
     const peer = this.#peer;
     if (!peer.isVoter(from) || !peer.isVoter(notification.leader)) return;
-    this.#notifyAtMs = peer.nowMs + this.#notifyMs;
     const { state } = notification;
     if (state === "observing") return;
     if (state === "looking") this.#receiveLooking(from, notification);

@@ -186,7 +186,7 @@ test("a leader that says of itself that it follows is not joined", () => {
   assert.is(election.outcome, undefined);
 });
 
-test("everybody is asked again after 200 ms, then twice as long each time, up to a minute", () => {
+test("everybody is asked again after 200 ms, then twice as long each time, up to 3.2 s", () => {
   const { peer, election } = begin();
   const gaps: number[] = [];
   for (let count = 0; count < 12; count++) {
@@ -196,7 +196,15 @@ test("everybody is asked again after 200 ms, then twice as long each time, up to
     assert.is(sent(peer).length, 4);
   }
   assert.equal(gaps.slice(0, 4), [200, 400, 800, 1600]);
-  assert.is(gaps.at(-1), 60_000);
+  assert.is(gaps.at(-1), 3_200);
+});
+
+test("what is heard delays no question", () => {
+  const { peer, election } = begin(peerOf({ sid: 6 }));
+  const due = election.nextTickMs;
+  peer.nowMs += 100;
+  election.receive(2, looking(2, { state: "following" }));
+  assert.is(election.nextTickMs, due);
 });
 
 test("an observer has no vote, and joins whom the voters follow", () => {
