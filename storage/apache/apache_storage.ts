@@ -63,7 +63,8 @@ export class ApacheStorage implements Storage {
       await this.#recover();
     } catch (error) {
       await this.#unlock();
-      throw asStorageError(error, `${this.#layout.dataDir} cannot be opened`);
+      const why = `${this.#layout.dataDir} cannot be opened: ${(error as Error).message}`;
+      throw asStorageError(error, why);
     }
     this.#failure = undefined;
     return {

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { StorageError } from "../../core/contracts/storage.ts";
@@ -42,15 +43,7 @@ export class Layout {
   }
 
   async make(): Promise<void> {
-    for (const folder of this.folders) {
-      const made = await mkdir(folder, { recursive: true, mode: 0o700 });
-      if (made === undefined) continue;
-      // The names of all that were made must survive a power cut.
-      const top = resolve(made);
-      for (let at = resolve(folder); at !== dirname(top); at = dirname(at)) {
-        await syncFolder(dirname(at));
-      }
-    }
+    for (const folder of this.folders) await makeFolder(resolve(folder));
   }
 
   /** Apache's own check: two folders, but a file of one kind in the folder of the other. */
@@ -83,6 +76,17 @@ export async function listFiles(folder: string, kind: "log" | "snapshot"): Promi
     if (ending === undefined || isCompressed) found.push({ name, zxid: Number.parseInt(zxid, 16) });
   }
   return found.sort((a, b) => a.zxid - b.zxid);
+}
+
+/** Durably, with those above it. Node's own way to do so never ends below /proc. */
+async function makeFolder(path: string): Promise<void> {
+  if (existsSync(path)) return;
+  await makeFolder(dirname(path));
+  await mkdir(path, { mode: 0o700 }).catch((error) => {
+    // Another one may have been as quick.
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  });
+  await syncFolder(dirname(path));
 }
 
 /** Makes what was created, renamed or removed in a folder survive a power cut. */

@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { mkdir, open } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { StorageError } from "../../core/contracts/storage.ts";
@@ -106,14 +106,9 @@ export class SqliteDisk implements Disk {
 
   async #makeDirectory(): Promise<void> {
     const path = resolve(this.#path);
-    const made = await mkdir(path, { recursive: true, mode: 0o700 });
+    await makeDirectory(path);
     for (const name of [LOCK_FILE, LOG_FILE, TREE_FILE]) await makeFile(join(path, name));
-    // The names themselves must survive, too, and those of directories made on the way.
-    const top = made === undefined ? path : dirname(resolve(made));
-    for (let at = path; ; at = dirname(at)) {
-      await syncDirectory(at);
-      if (at === top) return;
-    }
+    await syncDirectory(path); // The names themselves must survive, too.
   }
 
   /** An open transaction on a file of its own: it ends with the process, however that ends. */
@@ -153,6 +148,17 @@ async function checkFile(connection: Connection, name: string): Promise<string[]
   const rows = await connection.all("PRAGMA quick_check", []);
   const lines = rows.map((row) => String(row["quick_check"]));
   return lines.filter((line) => line !== "ok").map((line) => `${name}: ${line}`);
+}
+
+/** Durably, with those above it. Node's own way to do so never ends below /proc. */
+async function makeDirectory(path: string): Promise<void> {
+  if (existsSync(path)) return;
+  await makeDirectory(dirname(path));
+  await mkdir(path, { mode: 0o700 }).catch((error) => {
+    // Another one may have been as quick.
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  });
+  await syncDirectory(dirname(path));
 }
 
 async function syncDirectory(path: string): Promise<void> {

@@ -271,6 +271,15 @@ test("epochs are those of the files, of the log, or of a renaming cut short", as
   assert.is(await outcomeOf(path), "damaged");
 });
 
+test("open() refuses a folder below one that takes none", async () => {
+  for (const path of ["/proc/zookit", "/proc/zookit/data"]) {
+    assert.is(await kindOf(fixture.makeAt(path).open()), "io");
+  }
+  const storage = new ApacheStorage({ dataDir: fixture.makePath(), dataLogDir: "/proc/zookit" });
+  const outcome = await storage.open().catch(String);
+  assert.match(String(outcome), "/proc/zookit", "the folder that is at fault");
+});
+
 test("open() refuses a folder in use, and takes over from a dead server", async () => {
   const path = fixture.makePath();
   const first = fixture.makeAt(path);

@@ -57,6 +57,12 @@ test("open() makes a directory and files that only their owner may read", async 
   await storage.close();
 });
 
+test("open() refuses a directory below one that takes none", async () => {
+  for (const path of ["/proc/zookit", "/proc/zookit/data"]) {
+    assert.is(await kindOf(fixture.makeAt(path).open()), "io");
+  }
+});
+
 test("open() refuses a directory that another server holds, until it closes", async () => {
   const path = fixture.makePath();
   const first = fixture.makeAt(path);
