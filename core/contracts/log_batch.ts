@@ -1,9 +1,16 @@
 import { getInt } from "../wire/jute.ts";
-import { type Zxid, zxidFromHalves } from "../wire/zxid.ts";
-import type { LogBatch } from "./storage.ts";
+import { formatZxid, type Zxid, zxidFromHalves } from "../wire/zxid.ts";
+import { type LogBatch, StorageError } from "./storage.ts";
 
 /** Length prefix, client id and cxid stand before the zxid (PP 2). */
 const ZXID_OFFSET = 16;
+
+/** For storages. @throws {StorageError} `out-of-order` when a batch does not begin above `last`. */
+export function demandAbove(last: Zxid, { firstZxid, lastZxid }: LogBatch): void {
+  if (firstZxid > last && lastZxid >= firstZxid) return;
+  const message = `${formatZxid(firstZxid)} is not above ${formatZxid(last)}`;
+  throw new StorageError("out-of-order", message);
+}
 
 /** Calls `each` with the place of every transaction of a batch, in order. */
 export function forEachTxn(

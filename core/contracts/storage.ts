@@ -93,6 +93,11 @@ export class StorageError extends Error {
   }
 }
 
+/** For storages: what each method says while it is not open. */
+export function closedError(): StorageError {
+  return new StorageError("closed", "the storage is not open");
+}
+
 /**
  * The log, the checkpoint and the epochs of one server; single. Of `append`, `truncate`, `install`
  * and the epoch setters only one is under way at a time: the driver serialises them. `checkpoint`

@@ -1,6 +1,7 @@
 import { readFile, rename } from "node:fs/promises";
-import { partOfBatch } from "../../core/contracts/log_batch.ts";
+import { demandAbove, partOfBatch } from "../../core/contracts/log_batch.ts";
 import {
+  closedError,
   type LogBatch,
   type Snapshot,
   type Storage,
@@ -102,17 +103,13 @@ export class ApacheStorage implements Storage {
 
   async append(batch: LogBatch): Promise<void> {
     this.#requireUsable();
-    const { firstZxid, lastZxid } = batch;
-    if (firstZxid <= this.#lastZxid || lastZxid < firstZxid) {
-      const last = formatZxid(this.#lastZxid);
-      throw new StorageError("out-of-order", `${formatZxid(firstZxid)} is not above ${last}`);
-    }
+    demandAbove(this.#lastZxid, batch);
     await this.#change(async () => {
       // Apache refuses a log without a snapshot: it takes the snapshot for lost (ZOOKEEPER-3781).
       if (this.#snapshots.isEmpty) await this.#writeEmpty();
       await this.#log.append(batch);
     });
-    this.#lastZxid = lastZxid;
+    this.#lastZxid = batch.lastZxid;
   }
 
   async #writeEmpty(): Promise<void> {
@@ -257,10 +254,6 @@ export class ApacheStorage implements Storage {
   #requireUsable(): void {
     if (this.#failure !== undefined) throw this.#failure;
   }
-}
-
-function closedError(): StorageError {
-  return new StorageError("closed", "the storage is not open");
 }
 
 /** What the file system refuses becomes the storage's error; others stay what they are. */

@@ -1,22 +1,22 @@
-import { partOfBatch } from "../../core/contracts/log_batch.ts";
+import { demandAbove, partOfBatch } from "../../core/contracts/log_batch.ts";
 import {
   locateNodeRecord,
   type NodeRecord,
   nodeRecordPath,
 } from "../../core/contracts/node_record.ts";
 import {
+  closedError,
   type LogBatch,
   type SessionRecord,
   type Snapshot,
   type SnapshotSlice,
   type Storage,
-  StorageError,
   type StorageState,
   type StorageTraits,
 } from "../../core/contracts/storage.ts";
 import { getInt, putInt } from "../../core/wire/jute.ts";
 import type { Acl } from "../../core/wire/records.ts";
-import { formatZxid, ZXID_ZERO, type Zxid } from "../../core/wire/zxid.ts";
+import { ZXID_ZERO, type Zxid } from "../../core/wire/zxid.ts";
 
 const SLICE_NODES = 2_000;
 const NO_ACLS: readonly Acl[] = [];
@@ -61,10 +61,7 @@ export class MemoryStorage implements Storage {
 
   async append(batch: LogBatch): Promise<void> {
     this.#requireOpen();
-    if (batch.firstZxid <= this.#lastZxid) {
-      const last = formatZxid(this.#lastZxid);
-      throw new StorageError("out-of-order", `${formatZxid(batch.firstZxid)} is not above ${last}`);
-    }
+    demandAbove(this.#lastZxid, batch);
     // The caller may use its buffer again.
     this.#batches.push({ ...batch, bytes: batch.bytes.slice() });
     this.#lastZxid = batch.lastZxid;
@@ -174,7 +171,7 @@ export class MemoryStorage implements Storage {
   }
 
   #requireOpen(): void {
-    if (!this.#isOpen) throw new StorageError("closed", "the storage is not open");
+    if (!this.#isOpen) throw closedError();
   }
 }
 

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import { mkdir, open } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { StorageError } from "../../core/contracts/storage.ts";
+import { closedError, StorageError } from "../../core/contracts/storage.ts";
 import type { Binding, Connection } from "./connection.ts";
 import type { Disk, LogFile, TreeFile } from "./disk.ts";
 import { requireSound } from "./log_check.ts";
@@ -139,7 +139,7 @@ export class SqliteDisk implements Disk {
 }
 
 function required<T>(part: T | undefined): T {
-  if (part === undefined) throw new StorageError("closed", "the storage is not open");
+  if (part === undefined) throw closedError();
   return part;
 }
 

@@ -1,5 +1,6 @@
-import { partOfBatch } from "../../core/contracts/log_batch.ts";
+import { demandAbove, partOfBatch } from "../../core/contracts/log_batch.ts";
 import {
+  closedError,
   type LogBatch,
   type Snapshot,
   type SnapshotSlice,
@@ -91,10 +92,7 @@ export class StorageEngine implements Storage {
     this.#requireUsable();
     const previousZxid = this.#lastZxid;
     const { firstZxid, lastZxid, count, bytes } = batch;
-    if (firstZxid <= previousZxid || lastZxid < firstZxid) {
-      const last = formatZxid(previousZxid);
-      throw new StorageError("out-of-order", `${formatZxid(firstZxid)} is not above ${last}`);
-    }
+    demandAbove(previousZxid, batch);
     const row: LogRow = { firstZxid, lastZxid, previousZxid, count, bytes, crc: 0 };
     (row as { crc: number }).crc = logRowCrc(row);
     try {
@@ -292,10 +290,6 @@ export class StorageEngine implements Storage {
     if (this.#failure === undefined) this.#failure = failure;
     return failure;
   }
-}
-
-function closedError(): StorageError {
-  return new StorageError("closed", "the storage is not open");
 }
 
 function batchOf({ firstZxid, lastZxid, count, bytes }: LogRow): LogBatch {
