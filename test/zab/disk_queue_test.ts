@@ -31,7 +31,7 @@ function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-test("what comes while the disk is busy is appended together: one fsync serves all of it", async () => {
+test("what comes while the disk is busy is appended together, with one fsync", async () => {
   const { queue, disk, said } = await make();
   disk.shut();
   queue.append(batchOf([1]));

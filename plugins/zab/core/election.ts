@@ -149,9 +149,7 @@ export class Election {
   }
 
   #isBetter(one: Vote, other: Vote): boolean {
-    const { membership, pending } = this.#peer;
-    const mayLead = (pending ?? membership).weightOf(one.leader) > 0;
-    return mayLead && isBetter(one, other);
+    return this.#peer.mayLead(one.leader) && isBetter(one, other);
   }
 
   /** Changes the proposal; the own vote counts as if it had been received. */

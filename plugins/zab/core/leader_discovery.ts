@@ -65,7 +65,8 @@ export class LeaderDiscovery {
     if (this.#step !== "promising" || !link.isVoting) return;
     const { epoch, lastZxid } = this.#history;
     const isAhead = currentEpoch === epoch ? link.lastZxid > lastZxid : currentEpoch > epoch;
-    if (isAhead) this.#overtakenBy = link.sid;
+    // What only servers without weight have was never committed, and is cut from their logs.
+    if (isAhead && this.#peer.mayLead(link.sid)) this.#overtakenBy = link.sid;
     else if (currentEpoch !== -1) this.#promised.add(link.sid);
   }
 

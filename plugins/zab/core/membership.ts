@@ -88,6 +88,10 @@ export class Membership {
   }
 
   /** A server of weight 0 never leads. */
+  mayLead(sid: ServerId): boolean {
+    return this.isVoter(sid) && this.weightOf(sid) > 0;
+  }
+
   weightOf(sid: ServerId): number {
     return this.isHierarchical ? (this.#weights.get(sid) ?? 1) : 1;
   }

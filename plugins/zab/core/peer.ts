@@ -71,6 +71,14 @@ export class Peer {
     return this.membership.isVoter(sid) || this.pending?.isVoter(sid) === true;
   }
 
+  /**
+   * Whoever counts in a quorum of either: while both are needed nobody else can lead when such a
+   * server has more of the history, or clings to its own vote.
+   */
+  mayLead(sid: ServerId): boolean {
+    return this.membership.mayLead(sid) || this.pending?.mayLead(sid) === true;
+  }
+
   isMember(sid: ServerId): boolean {
     return this.membership.members.has(sid) || this.pending?.members.has(sid) === true;
   }

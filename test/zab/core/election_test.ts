@@ -3,13 +3,14 @@ import * as assert from "uvu/assert";
 import { makeZxid } from "../../../core/wire/zxid.ts";
 import type { Effect } from "../../../plugins/zab/core/effect.ts";
 import { answer, Election } from "../../../plugins/zab/core/election.ts";
+import { Membership } from "../../../plugins/zab/core/membership.ts";
 import { Peer } from "../../../plugins/zab/core/peer.ts";
 import type { Notification } from "../../../plugins/zab/messages.ts";
 
 const FIVE = [1, 2, 3, 4, 5].map((sid) => `server.${sid}=h:1:2:participant`);
 
 /** Server 2 of five, with an observer 6; currentEpoch 3, log to 3:10. */
-function peerOf(changes: { sid?: number; lines?: string[] } = {}): Peer {
+function peerOf(changes: { sid?: number; lines?: string[]; isReconfigEnabled?: true } = {}): Peer {
   const lines = changes.lines ?? [...FIVE, "server.6=h:1:2:observer"];
   const peer = new Peer({
     serverId: changes.sid ?? 2,
@@ -21,7 +22,7 @@ function peerOf(changes: { sid?: number; lines?: string[] } = {}): Peer {
     commitLogCount: 10,
     snapshotSizeFactor: 0.33,
     readOnlyMode: false,
-    reconfigEnabled: false,
+    reconfigEnabled: changes.isReconfigEnabled === true,
     standaloneEnabled: true,
   });
   peer.currentEpoch = 3;
@@ -159,6 +160,15 @@ test("a server of weight 0 never wins", () => {
   const { peer, election } = begin(peerOf({ lines }));
   election.receive(5, looking(5, { zxid: makeZxid(3, 99) }));
   assert.is(peer.vote.leader, 2);
+});
+
+test("a server that will have no weight may lead while its vote is still needed", () => {
+  const peer = peerOf({ isReconfigEnabled: true });
+  const lines = [...FIVE, "group.1=1:2:3:4:5", "weight.5=0", "version=300000005"];
+  peer.proposeMembership(Membership.read(lines.join("\n")));
+  const { election } = begin(peer);
+  election.receive(5, looking(5));
+  assert.is(peer.vote.leader, 5);
 });
 
 test("a settled ensemble is joined when a quorum and its leader agree on leader and epoch", () => {

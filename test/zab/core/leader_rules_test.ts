@@ -117,6 +117,23 @@ test("a voter with more of the history ends a leadership that has no quorum yet"
   assert.match(lone.take("close")[0]?.reason ?? "", /server 2 has more/);
 });
 
+test("what only a server without weight has ends no leadership, and is cut", () => {
+  const lines = [1, 2, 3].map((sid) => `server.${sid}=h:1:2:participant`);
+  const weights = ["group.1=1:2:3", "weight.3=0"];
+  const lone = new LoneCore({ membership: [...lines, ...weights].join("\n") });
+  lone.elect();
+  const light = LINK + 1;
+  lone.join(LINK, 2);
+  lone.join(light, 3);
+  lone.step({ kind: "epoch-stored", which: "accepted", epoch: 4 });
+  lone.packet({ kind: "ack-epoch", lastZxid: z(3, 3), currentEpoch: 3 }, light);
+  assert.equal(lone.take("close"), []);
+  lone.effects = [];
+  lone.packet({ kind: "ack-epoch", lastZxid: z(3, 2), currentEpoch: 3 });
+  lone.step({ kind: "epoch-stored", which: "current", epoch: 4 });
+  assert.equal(lone.sent(light)[0], { kind: "trunc", zxid: z(3, 2) });
+});
+
 test("a leader that nobody came to gives up when a voter looks for another", () => {
   const lone = new LoneCore();
   lone.elect();
