@@ -56,6 +56,7 @@ const PACKAGES: readonly (readonly [name: string, folders: readonly string[]])[]
   ["tsyringe", ["core/kernel/container.ts"]],
   ["reflect-metadata", ["core/kernel/container.ts"]],
   ["commander", ["cli"]],
+  ["valibot", ["cli"]],
   ["pino", ["plugins"]],
   ["prom-client", ["plugins/metrics", "plugins/admin"]],
   ["ws", ["transports/websocket", "client/transports", "test", "bench", "examples"]],

@@ -1,3 +1,4 @@
+import * as v from "valibot";
 import type { ServerConfig } from "./server_config.ts";
 import type { ValueKind } from "./values.ts";
 
@@ -27,9 +28,9 @@ export function key<T>(
   manual: { readonly help: string; readonly fallback: string },
 ): ConfigKey {
   const apply = (config: ServerConfig, text: string, written: string): boolean => {
-    const value = kind.read(text);
-    if (value !== undefined) set(config, value, written);
-    return value !== undefined;
+    const parsed = v.safeParse(kind.schema, text);
+    if (parsed.success) set(config, parsed.output, written);
+    return parsed.success;
   };
   return { name, rule: kind.rule, apply, ...manual };
 }

@@ -1,28 +1,30 @@
+import * as v from "valibot";
 import { type ConfigKey, key } from "./config_key.ts";
 import type { ServerConfig, StoreConfig, TlsConfig, TlsVersion } from "./server_config.ts";
-import { FLAG, LIST, oneOf, TEXT, type ValueKind, whole } from "./values.ts";
+import { FLAG, LIST, namesIn, oneOf, TEXT, type ValueKind, whole } from "./values.ts";
 
 const VERSION_NAMES = ["TLSv1.2", "TLSv1.3"] as const;
 /** A range: the two there are follow one another. */
 const VERSIONS: ValueKind<readonly [TlsVersion, TlsVersion]> = {
-  read: (text) => {
-    const names = text.split(",").map((name) => name.trim());
-    const areKnown = names.every((name) => VERSION_NAMES.some((known) => known === name));
-    if (!areKnown) return undefined;
-    return [
+  schema: v.pipe(
+    v.string(),
+    v.transform(namesIn),
+    v.array(v.picklist(VERSION_NAMES)),
+    v.transform((names): readonly [TlsVersion, TlsVersion] => [
       names.includes("TLSv1.2") ? "TLSv1.2" : "TLSv1.3",
       names.includes("TLSv1.3") ? "TLSv1.3" : "TLSv1.2",
-    ];
-  },
+    ]),
+  ),
   rule: "TLSv1.2, TLSv1.3, or both parted by a comma",
 };
 
 /** One of some words, in capitals or not. */
 function wordOf<T extends string>(...words: readonly [T, ...T[]]): ValueKind<T> {
-  return {
-    read: (text) => words.find((word) => word.toLowerCase() === text.toLowerCase()),
-    rule: oneOf(...words).rule,
+  const { schema, rule } = oneOf(...words);
+  const asWritten = (text: string): string => {
+    return words.find((word) => word.toLowerCase() === text.toLowerCase()) ?? text;
   };
+  return { schema: v.pipe(v.string(), v.transform(asWritten), schema), rule };
 }
 
 /** Keys that are the same for clients (`ssl.`) and for other servers (`ssl.quorum.`). */

@@ -1,7 +1,8 @@
+import * as v from "valibot";
+
 /** How a value is written: its check and meaning, and the rule in words for messages and docs. */
 export interface ValueKind<T> {
-  /** What a text means; undefined when it breaks the rule. */
-  readonly read: (text: string) => T | undefined;
+  readonly schema: v.GenericSchema<string, T>;
   /** Completes "must be …". */
   readonly rule: string;
 }
@@ -10,7 +11,7 @@ export interface ValueKind<T> {
 export function whole(min: number, max: number = Number.MAX_SAFE_INTEGER): ValueKind<number> {
   const isOpen = max === Number.MAX_SAFE_INTEGER;
   return {
-    read: (text) => (/^[-+]?\d+$/.test(text) ? within(Number(text), min, max) : undefined),
+    schema: numberLike(/^[-+]?\d+$/, min, max),
     rule: isOpen ? `a whole number, at least ${min}` : `a whole number from ${min} to ${max}`,
   };
 }
@@ -18,55 +19,59 @@ export function whole(min: number, max: number = Number.MAX_SAFE_INTEGER): Value
 /** A number within bounds, with a decimal point or without. */
 export function fraction(min: number, max: number): ValueKind<number> {
   return {
-    read: (text) => (/^\d*\.?\d+$/.test(text) ? within(Number(text), min, max) : undefined),
+    schema: numberLike(/^\d*\.?\d+$/, min, max),
     rule: `a number from ${min} to ${max}`,
   };
 }
 
-function within(value: number, min: number, max: number): number | undefined {
-  return value >= min && value <= max ? value : undefined;
+function numberLike(form: RegExp, min: number, max: number): v.GenericSchema<string, number> {
+  const read = v.transform<string, number>(Number);
+  return v.pipe(v.string(), v.regex(form), read, v.minValue(min), v.maxValue(max));
 }
-
-const TRUTHS: ReadonlyMap<string, boolean> = new Map([
-  ["true", true],
-  ["false", false],
-]);
-
-const ANSWERS: ReadonlyMap<string, boolean> = new Map([
-  ["yes", true],
-  ["no", false],
-]);
 
 /** Exactly `true` or `false`, as Apache 3.5 and later demand. */
 export const FLAG: ValueKind<boolean> = {
-  read: (text) => TRUTHS.get(text.toLowerCase()),
+  schema: v.pipe(
+    v.string(),
+    v.toLowerCase(),
+    v.picklist(["true", "false"]),
+    v.transform((text) => text === "true"),
+  ),
   rule: "true or false",
 };
 
 /** `yes` or `no`, with `true` and `false` besides. */
 export const YES_NO: ValueKind<boolean> = {
-  read: (text) => ANSWERS.get(text.toLowerCase()) ?? FLAG.read(text),
+  schema: v.pipe(
+    v.string(),
+    v.toLowerCase(),
+    v.picklist(["yes", "no", "true", "false"]),
+    v.transform((text) => text === "yes" || text === "true"),
+  ),
   rule: "yes or no",
 };
 
 /** Text of at least one character. */
 export const TEXT: ValueKind<string> = {
-  read: (text) => (text === "" ? undefined : text),
+  schema: v.pipe(v.string(), v.nonEmpty()),
   rule: "not empty",
 };
 
 /** Names parted by commas; may be empty. */
 export const LIST: ValueKind<string[]> = {
-  read: (text) => {
-    return text
-      .split(",")
-      .map((name) => name.trim())
-      .filter((name) => name !== "");
-  },
+  schema: v.pipe(
+    v.string(),
+    v.transform((text) => namesIn(text).filter((name) => name !== "")),
+  ),
   rule: "names parted by commas",
 };
 
+/** What commas part, without the blanks around it. */
+export function namesIn(text: string): string[] {
+  return text.split(",").map((name) => name.trim());
+}
+
 /** One of some words. */
 export function oneOf<T extends string>(...words: readonly [T, ...T[]]): ValueKind<T> {
-  return { read: (text) => words.find((word) => word === text), rule: words.join(" or ") };
+  return { schema: v.pipe(v.string(), v.picklist(words)), rule: words.join(" or ") };
 }
