@@ -115,8 +115,7 @@ export class DiskEffects {
         return await this.#receiveSnapshot(effect.link, effect.zxid, replica);
       case "install":
         await this.#install(effect.epoch, replica);
-        input({ kind: "recalled", members: replica.shownMembers });
-        return input({ kind: "installed" });
+        return input({ kind: "installed", members: replica.shownMembers });
       case "reload":
         await rebuild(storage, replica);
         return input({ kind: "reloaded" });

@@ -16,10 +16,7 @@ export type LinkId = number;
  */
 export type Input =
   // Life.
-  /**
-   * Members that the own tree shows where it takes the place of a log: in the checkpoint, before
-   * `replayed`, or in a snapshot, before `installed`.
-   */
+  /** Members that the tree of the checkpoint shows, before `replayed`. */
   | { readonly kind: "recalled"; readonly members: string }
   /** Before `start`: a batch of the own log, in order, that the tree has applied. */
   | { readonly kind: "replayed"; readonly batch: LogBatch }
@@ -53,8 +50,8 @@ export type Input =
   | { readonly kind: "truncated"; readonly ok: boolean }
   /** Outcome of `receive-snapshot`; not ok: the tree is empty. */
   | { readonly kind: "snapshot-received"; readonly ok: boolean }
-  /** Outcome of `install`. */
-  | { readonly kind: "installed" }
+  /** Outcome of `install`, with the members that the new tree shows. */
+  | { readonly kind: "installed"; readonly members: string }
   /** Outcome of `reload`. */
   | { readonly kind: "reloaded" }
   /** Outcome of `examine-log`. */

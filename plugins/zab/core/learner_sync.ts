@@ -26,6 +26,7 @@ export class LearnerSync implements LearnerPhase {
   #treeZxid: Zxid = 0;
   #staged: LogBatch[] = [];
   #stagedLast: Zxid = 0;
+  #newestMembers = "";
   /** End of the log at NEWLEADER; undefined before it. */
   #newLeaderAt: Zxid | undefined;
   #isStoring = false;
@@ -152,12 +153,13 @@ export class LearnerSync implements LearnerPhase {
     if (this.#mode === "unknown" || this.#newLeaderAt !== undefined) {
       return this.#learner.end("NEWLEADER out of place");
     }
-    peer.learnMembership(membership);
     if (this.#mode === "log") {
+      peer.learnMembership(membership);
       this.#newLeaderAt = peer.log.last;
       return this.#storeEpochIfDurable();
     }
     this.#newLeaderAt = this.#treeZxid;
+    this.#newestMembers = membership;
     this.#held = [];
     peer.install(epoch, this.#treeZxid);
   }
@@ -174,6 +176,7 @@ export class LearnerSync implements LearnerPhase {
 
   #installed(): void {
     this.#mode = "log";
+    this.#learner.peer.learnMembership(this.#newestMembers);
     this.#log.commit(this.#treeZxid);
     // What is not committed yet stays, and goes into the log now (ZOOKEEPER-4394).
     for (const staged of this.#staged) this.#log.propose(staged);

@@ -335,6 +335,9 @@ export class Peer {
         return;
       case "installed":
         this.#treeIs(this.#installing.zxid);
+        // Those of the former log may never have come into force, whatever came after them.
+        this.#forgetPending();
+        this.recallMembership(input.members);
         this.currentEpoch = this.#installing.epoch;
         this.needsSnapshot = false;
         return;

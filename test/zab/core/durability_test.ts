@@ -88,7 +88,7 @@ test("ACK of NEWLEADER after SNAP waits for tree, log and epoch in one step", ()
   );
   assert.equal(lone.take("append"), []);
   assert.equal(lone.sent(), []);
-  lone.step({ kind: "installed" });
+  lone.step({ kind: "installed", members: "" });
   assert.equal(lone.sent(), [{ kind: "acks", first: z(4, 0), last: z(4, 0) }]);
   // What is not committed yet is kept, logged and acknowledged (ZOOKEEPER-4394).
   assert.equal(

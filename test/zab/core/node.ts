@@ -146,7 +146,7 @@ export class TestNode {
           disk.checkpointZxid = this.treeZxid;
           disk.log = [];
           disk.current = effect.epoch;
-          return { kind: "installed" };
+          return { kind: "installed", members: "" };
         });
       case "reload":
         return this.#ask(false, () => {

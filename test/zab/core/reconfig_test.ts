@@ -249,6 +249,8 @@ test("whose transaction is cut from the log is pending no more", () => {
   const lone = new LoneCore({ reconfigEnabled: true }, undefined, [
     reconfigTxn(z(3, 3), [1, 5, 6]),
   ]);
+  lone.vote(2, 3, { state: "following" });
+  lone.vote(3, 3, { state: "leading" });
   lone.discover();
   lone.packet({ kind: "trunc", zxid: z(3, 2) });
   lone.step({ kind: "truncated", ok: true });
@@ -311,9 +313,28 @@ test("where the log or the leader has newer members, the former ones are in forc
   given.packet({ kind: "snap", zxid: z(3, 9) });
   given.step({ kind: "snapshot-received", ok: true });
   given.packet({ kind: "new-leader", epoch: 4, membership: next.members ?? "" });
-  given.step({ kind: "recalled", members: former.members ?? "" });
-  given.step({ kind: "installed" });
+  given.step({ kind: "installed", members: former.members ?? "" });
   assert.is(given.core.membership, former.members);
+});
+
+test("members in a log that a snapshot replaces have not come into force for what follows", () => {
+  const abandoned = reconfigTxn(z(3, 3), [1, 5, 6]);
+  const lone = new LoneCore({ reconfigEnabled: true }, undefined, [abandoned]);
+  const before = lone.core.membership;
+  lone.vote(2, 3, { state: "following" });
+  lone.vote(3, 3, { state: "leading" });
+  lone.discover();
+  lone.packet({ kind: "snap", zxid: z(3, 9) });
+  lone.step({ kind: "snapshot-received", ok: true });
+  const next = reconfigTxn(z(4, 1), [1, 3, 5]);
+  lone.packet({ kind: "proposals", batch: batchOf([next]) });
+  lone.packet({ kind: "new-leader", epoch: 4, membership: next.members ?? "" });
+  lone.step({ kind: "installed", members: before });
+  lone.step({ kind: "durable", zxid: z(4, 1) });
+  lone.packet({ kind: "up-to-date" });
+  assert.is(lone.core.membership, before);
+  lone.packet({ kind: "commit-and-activate", zxid: z(4, 1), leader: 3 });
+  assert.is(lone.core.membership, next.members);
 });
 
 test("who leads has forgotten the members that it had only heard of", () => {
