@@ -1,8 +1,4 @@
-import type { Observer, Subscription } from "rxjs";
-// By their files: all of rxjs takes a tenth of a second to load, which every start would wait for.
-import { config } from "rxjs/internal/config";
-import { Observable } from "rxjs/internal/Observable";
-import { Subscriber } from "rxjs/internal/Subscriber";
+import { config, Observable, type Observer, Subscriber, type Subscription } from "rxjs";
 import type { Clock } from "../contracts/clock.ts";
 import type { Logger } from "../contracts/logger.ts";
 

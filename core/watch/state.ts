@@ -1,5 +1,4 @@
-import type { Observable } from "rxjs";
-import { BehaviorSubject } from "rxjs/internal/BehaviorSubject";
+import { BehaviorSubject, type Observable } from "rxjs";
 import type { Delivery, EventQueue } from "./delivery.ts";
 
 /** What a server as a whole is doing. */

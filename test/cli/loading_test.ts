@@ -36,7 +36,6 @@ test("a start waits for nothing that only other configurations or sub-commands n
     "plugins/zab/driver.ts",
     "transports/tcp/tls_transport.ts",
     "prom-client",
-    "rxjs",
   ];
   assert.equal(
     names.filter((name) => loaded.includes(name)),
