@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { EXIT_CODES } from "./exit_codes.ts";
 
@@ -46,6 +46,13 @@ function numberTo(max: number): (text: string) => number {
   };
 }
 
+/** With those above it. Node's own way to do so never ends below /proc. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  mkdirSync(path);
+}
+
 /** Servers in processes of their own, looked at twice a second. */
 class LocalEnsemble {
   readonly #ids: readonly number[];
@@ -64,6 +71,12 @@ class LocalEnsemble {
     const stopped = new Promise<void>((resolve) => {
       for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
     });
+    try {
+      for (const id of this.#ids) this.#writeFiles(id);
+    } catch (error) {
+      console.error(`zookit: cannot write to ${this.#flags.dataDir}: ${(error as Error).message}`);
+      return EXIT_CODES.storage;
+    }
     for (const id of this.#ids) this.#start(id);
     const servers = this.#ids.map((id) => `127.0.0.1:${this.#clientPort(id)}`).join(",");
     console.log(`clients connect to ${servers}; Ctrl+C ends it`);
@@ -79,13 +92,21 @@ class LocalEnsemble {
     return this.#flags.port + id - 1;
   }
 
+  #folder(id: number): string {
+    return join(this.#flags.dataDir, String(id));
+  }
+
+  #writeFiles(id: number): void {
+    const folder = this.#folder(id);
+    makeFolder(folder);
+    writeFileSync(join(folder, "myid"), `${id}\n`);
+    writeFileSync(join(folder, "zoo.cfg"), this.#configOf(id, folder));
+  }
+
   #start(id: number): void {
     if (this.#isStopping) return;
-    const folder = join(this.#flags.dataDir, String(id));
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, "myid"), `${id}\n`);
+    const folder = this.#folder(id);
     const config = join(folder, "zoo.cfg");
-    writeFileSync(config, this.#configOf(id, folder));
     const command = process.argv[1] ?? "";
     // Deno starts a program with `run`, the others by its path alone.
     const start = "Deno" in globalThis ? ["run", "-A", command] : [...process.execArgv, command];

@@ -43,4 +43,15 @@ test("zookit ensemble 3 runs three servers, says who leads, and ends with a sign
   assert.match(messages, /"msg":"role"/);
 });
 
+test("zookit ensemble ends at once, and names the folder, where none can be made", async () => {
+  const child = spawn(process.execPath, [COMMAND, "ensemble", "1", "--data-dir", "/proc/zookit/x"]);
+  let output = "";
+  child.stderr.on("data", (chunk) => {
+    output += chunk;
+  });
+  const [code] = await once(child, "close");
+  assert.is(code, 3, output);
+  assert.match(output, /^zookit: cannot write to \/proc\/zookit\/x: ENOENT/m);
+});
+
 test.run();
