@@ -5,8 +5,6 @@ import { formatZxid, type Zxid } from "../../core/wire/zxid.ts";
 import type { Committed, CommittedTxn } from "./committed.ts";
 import type { Call, Change, Findings } from "./history.ts";
 
-/** Refusals of what comes when the session is elsewhere, or over. */
-const LATE = new Set<string | undefined>(["SessionMoved", "SessionExpired"]);
 /** Refusals that only a transaction can have decided. */
 const DECIDED = new Set(["NoNode", "NodeExists", "BadVersion", "NotEmpty"]);
 
@@ -112,8 +110,9 @@ function matchInOrder(writes: readonly Call[], txns: readonly CommittedTxn[]): s
   const hasOpen = writes.some(({ outcome }) => outcome.kind === "unknown");
   for (const txn of txns) {
     // What a server had taken before the session left it, or ended, may come late: refused, and out
-    // of order.
-    if (hasOpen && LATE.has(errorOf(txn.body))) continue;
+    // of order. The end that a client asks for is no call, and may find its session expired.
+    const error = errorOf(txn.body);
+    if (error === "SessionExpired" || (hasOpen && error === "SessionMoved")) continue;
     const after = new Set<number>();
     for (const place of places) {
       for (let at = place; at < writes.length; at++) {
