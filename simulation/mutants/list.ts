@@ -138,7 +138,7 @@ const ZAB: readonly Mutant[] = [
       },
       {
         file: `${CORE}/leader_discovery.ts`,
-        find: "if (isAhead) this.#overtakenBy = link.sid;",
+        find: "if (isAhead && this.#peer.mayLead(link.sid)) this.#overtakenBy = link.sid;",
         put: "if (isAhead && currentEpoch < 0) this.#overtakenBy = link.sid;",
       },
     ],
