@@ -5,7 +5,12 @@ import { type LogBatch, StorageError } from "./storage.ts";
 /** Length prefix, client id and cxid stand before the zxid (PP 2). */
 const ZXID_OFFSET = 16;
 
-/** For storages. @throws {StorageError} `out-of-order` when a batch does not begin above `last`. */
+/**
+ * For storages.
+ *
+ * @throws {StorageError} `out-of-order` when a batch does not begin above `last`, or ends before it
+ * begins.
+ */
 export function demandAbove(last: Zxid, { firstZxid, lastZxid }: LogBatch): void {
   if (firstZxid > last && lastZxid >= firstZxid) return;
   const message = `${formatZxid(firstZxid)} is not above ${formatZxid(last)}`;

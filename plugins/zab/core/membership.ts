@@ -92,6 +92,7 @@ export class Membership {
     return this.isVoter(sid) && this.weightOf(sid) > 0;
   }
 
+  /** How much a voter counts in its group; 1 where a quorum is a majority. */
   weightOf(sid: ServerId): number {
     return this.isHierarchical ? (this.#weights.get(sid) ?? 1) : 1;
   }

@@ -11,8 +11,8 @@ const ZXID_AT = TXN_AT + 12;
 
 /**
  * Whether the logs in this data directory of Apache's hold a transaction twice. Its server 3.8.0
- * writes it again when it leaves a leader with records on their way to the disk and gets them from
- * the next (ZOOKEEPER-4541), and counts a mismatch of digests for each as it replays them.
+ * was seen to write some again as it followed anew under load, and to count mismatches of digests
+ * when it replayed them (ZOOKEEPER-4541 may be why).
  */
 export function hasLoggedTwice(dataDir: string): boolean {
   const folder = join(dataDir, "version-2");
