@@ -46,6 +46,10 @@ export interface ServerStats {
   readonly authFailedCount: number;
   /** Answers to clients. */
   readonly responseSizes: Sizes;
+  /** Connections accepted without TLS since the start: from this machine, and from others. */
+  readonly plainConnections: { readonly local: number; readonly remote: number };
+  /** Connections that have not finished their TLS handshake. */
+  readonly handshakeCount: number;
 }
 
 /** What a connection's session has done, since its start or the last reset. */

@@ -86,6 +86,8 @@ export interface Transport {
   readonly port: number;
   /** True when it lets in nobody who does not encrypt; operators see its port as a secure one. */
   readonly isEncrypted?: boolean;
+  /** Connections that still shake hands, so that nobody has them yet; left out where none do. */
+  readonly handshakeCount?: number;
   /** Stops listening; connections that exist are their users' to close. */
   close(): Promise<void>;
 }

@@ -179,6 +179,7 @@ export class ClientServer implements ServerContext {
     if (!this.#limits.admits(address, total)) return undefined;
     const connection = new ClientConnection(transport, this);
     this.connections.add(connection);
+    this.statistics.accepted(transport.peer);
     if (this.#firstBytes.length === 0) return connection;
     return new FirstBytesSink(connection, this.#firstBytes, {
       claimed: () => {

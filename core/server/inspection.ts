@@ -91,6 +91,8 @@ export class Inspection implements ServerInspection {
       connectionDropChance: this.#server.connectionThrottle.dropChance,
       authFailedCount: statistics.authFailed.value,
       responseSizes: statistics.responseSizes,
+      plainConnections: { ...statistics.plainConnections },
+      handshakeCount: this.#transports.reduce((sum, each) => sum + (each.handshakeCount ?? 0), 0),
     };
   }
 

@@ -1,8 +1,11 @@
 import type { Latency, Sizes } from "../contracts/inspection.ts";
 import type { Counter, Metrics, Summary } from "../contracts/metrics.ts";
-
+import type { Peer } from "../contracts/transport.ts";
 import type { ClientConnection } from "./connection.ts";
 import type { RequestWarnings } from "./request_warnings.ts";
+
+/** Addresses of this machine. */
+const LOCAL = /^(?:127\.|::1$)/;
 
 /** Durations counted one by one, in whole or fractional milliseconds. */
 export class LatencyCount {
@@ -43,6 +46,8 @@ export class Statistics {
   readonly latency: LatencyCount = new LatencyCount();
   readonly #warnings: RequestWarnings;
   readonly #responses = { last: -1, min: -1, max: -1 };
+  /** Connections without TLS, from this machine and from others. */
+  readonly plainConnections: { local: number; remote: number } = { local: 0, remote: 0 };
   readonly connectionRequests: Counter;
   readonly connectionsDropped: Counter;
   readonly connectionsRejected: Counter;
@@ -101,6 +106,13 @@ export class Statistics {
       "node_children_watch_count",
       "Watchers told of changed children",
     );
+  }
+
+  /** A connection was let in. */
+  accepted({ address, secure }: Peer): void {
+    if (secure) return;
+    if (LOCAL.test(address)) this.plainConnections.local += 1;
+    else this.plainConnections.remote += 1;
   }
 
   /** Some requests of a connection took so long. */

@@ -18,6 +18,7 @@ export interface Figure {
 export function readFigures(inspection: ServerInspection): Figure[] {
   const stats = inspection.stats();
   const { latency, responseSizes, connectionDropChance: dropChance } = stats;
+  const { local, remote } = stats.plainConnections;
   const figure = (name: string, help: string, value: number): Figure => ({ name, help, value });
   const fraction = (name: string, help: string, value: number): Figure => ({
     name,
@@ -32,7 +33,7 @@ export function readFigures(inspection: ServerInspection): Figure[] {
     figure("outstanding_requests", "requests not answered yet", stats.outstanding),
     figure("znode_count", "znodes", stats.nodeCount),
     figure("global_sessions", "sessions that all servers know", stats.globalSessionCount),
-    figure("non_mtls_remote_conn_count", "plain connections from other machines", 0),
+    figure("non_mtls_remote_conn_count", "connections without TLS from other machines", remote),
     figure("last_client_response_size", "size of the last answer, bytes", responseSizes.last),
     figure("packets_sent", "frames sent to clients", stats.packetsSent),
     figure("packets_received", "frames received from clients", stats.packetsReceived),
@@ -47,9 +48,9 @@ export function readFigures(inspection: ServerInspection): Figure[] {
     figure("local_sessions", "sessions that only this server knows", stats.localSessionCount),
     figure("uptime", "time served, ms", Math.floor(inspection.uptimeMs)),
     figure("max_latency", "greatest request latency, ms", Math.floor(latency.maxMs)),
-    figure("outstanding_tls_handshake", "TLS handshakes under way", 0),
+    figure("outstanding_tls_handshake", "TLS handshakes under way", stats.handshakeCount),
     figure("min_client_response_size", "size of the smallest answer, bytes", responseSizes.min),
-    figure("non_mtls_local_conn_count", "plain connections from this machine", 0),
+    figure("non_mtls_local_conn_count", "connections without TLS from this machine", local),
   ];
   return [...figures, ...ensembleFigures(inspection)];
 }

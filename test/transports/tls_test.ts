@@ -184,6 +184,7 @@ test("above handshakesMax the oldest handshake is given up, and clients get in",
     assert.is(mute[2]?.destroyed, false);
     const counter = fixture.metrics.counter("tls_handshake_exceeded", "");
     assert.is(counter.value, 1);
+    assert.is(echo.transport.handshakeCount, 2);
     for (const socket of mute) socket.destroy();
   });
 });

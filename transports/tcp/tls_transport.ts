@@ -96,6 +96,10 @@ export class TlsTransport implements Transport {
     return serverAddress(this.#server).port;
   }
 
+  get handshakeCount(): number {
+    return this.#pending.size;
+  }
+
   close(): Promise<void> {
     this.#unwatch();
     for (const { socket } of [...this.#pending.values()]) socket.destroy();

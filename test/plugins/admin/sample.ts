@@ -75,6 +75,8 @@ export function sampleInspection(changes: Partial<ServerInspection> = {}): Serve
       connectionDropChance: 0,
       authFailedCount: 0,
       responseSizes: { last: 31, min: 16, max: 88 },
+      plainConnections: { local: 6, remote: 7 },
+      handshakeCount: 4,
     }),
     connections: () => CONNECTIONS,
     connectionBuckets: () => [
