@@ -64,6 +64,13 @@ function setData(xid: number, path: string, sizeBytes: number): Uint8Array {
   });
 }
 
+function removal(xid: number, path: string): Uint8Array {
+  return request(xid, OPCODES.delete, (writer) => {
+    writer.string(path);
+    writer.int(-1);
+  });
+}
+
 function multiHeader(writer: JuteWriter, type: number, done = false): void {
   writer.int(type);
   writer.boolean(done);
@@ -164,7 +171,7 @@ attack("a storm of reconnects, most of them with a wrong password", async () => 
   last.destroy();
 });
 
-attack("a client that never reads is not read either, and loses its connection", async () => {
+attack("a client that never reads is not read either", async () => {
   const sleeper = await open();
   sleeper.socket.pause();
   const paths = Array.from({ length: 150_000 }, () => "");
@@ -178,6 +185,32 @@ attack("a client that never reads is not read either, and loses its connection",
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   sleeper.destroy();
   await server.until(({ watches: left }) => left === 0);
+});
+
+attack("a client with many watches that reads no event loses its connection", async () => {
+  const [sleeper, writer] = [await open(), await open()];
+  const parent = `/${"long".repeat(2_500)}`;
+  const paths = Array.from({ length: 500 }, (_, i) => `${parent}${i}`);
+  writer.send(...paths.map((path, i) => create(i, path)));
+  for (const path of paths) assert.is((await writer.reply())?.error, 0, path.slice(-5));
+  const persistent = (xid: number, path: string): Uint8Array =>
+    request(xid, OPCODES.addWatch, (into) => {
+      into.string(path);
+      into.int(0);
+    });
+  for (const [i, path] of paths.entries()) await sleeper.ask(persistent(i, path));
+  sleeper.socket.pause();
+  // Each round is 5 MB of events; sockets hold a few of them.
+  for (let round = 0; round < 12; round++) {
+    writer.send(...paths.map((path, i) => setData(i, path, 1)));
+    for (const path of paths) assert.is((await writer.reply())?.error, 0, path.slice(-5));
+  }
+  await server.until(({ connections, watches }) => connections === 2 && watches === 0);
+  sleeper.socket.resume();
+  await isClosedSoon(sleeper);
+  writer.send(...paths.map((path, i) => removal(i, path)));
+  for (const path of paths) assert.is((await writer.reply())?.error, 0, path.slice(-5));
+  writer.destroy();
 });
 
 attack("100,000 requests of which no answer is read", async () => {
@@ -311,12 +344,7 @@ attack("300,000 watches of one client, listed", async () => {
 attack("the system's own znodes, tampered with", async () => {
   const client = await open();
   for (const path of ["/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"]) {
-    const reply = await client.ask(
-      request(1, OPCODES.delete, (writer) => {
-        writer.string(path);
-        writer.int(-1);
-      }),
-    );
+    const reply = await client.ask(removal(1, path));
     assert.is(reply?.error, ERROR_CODES.BadArguments, path);
   }
   const quota = "/zookeeper/quota/q";
