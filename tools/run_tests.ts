@@ -16,6 +16,7 @@ import { listFiles } from "./source.ts";
 
 // Folders whose tests start other people's programs, or take long: run by name only.
 const GROUPS = [
+  "test/bench/",
   "test/interop/",
   "test/crash/",
   "test/differential/",
