@@ -11,7 +11,7 @@ const CREATES = [0, -5, -8, -101, -102, -108, -110, -114, -125];
  * the like are results inside of one, by their type.
  *
  * Not here, since such a server has no way to them: codes of the client's side, of ensembles, of
- * local sessions, of read-only mode, of enforced logins and of throttling.
+ * local sessions, of read-only mode and of throttling. Enforced logins have a list of their own.
  */
 export const REACHABLE: Readonly<Record<string, readonly number[]>> = {
   create: CREATES,
@@ -70,6 +70,14 @@ export const REACHABLE_BY_RECONFIG: Readonly<Record<string, readonly number[]>> 
 export const REACHABLE_BY_LOGINS: Readonly<Record<string, readonly number[]>> = {
   sasl: [0, -115],
 };
+
+/** What everything but a login is answered where one is enforced. */
+export const REACHABLE_BY_STRANGERS: Readonly<Record<string, readonly number[]>> =
+  Object.fromEntries(
+    Object.keys(REACHABLE)
+      .filter((op) => !op.includes("/") && op !== "event" && op !== "auth" && op !== "sasl")
+      .map((op) => [op, [-124]]),
+  );
 
 /** Cells that Apache 3.8.0 does not have, each with the allowed difference that says so. */
 export const ONLY_HERE: readonly { readonly cell: string; readonly because: string }[] = [

@@ -9,8 +9,9 @@ import {
   REACHABLE_BY_DEFAULTS,
   REACHABLE_BY_LOGINS,
   REACHABLE_BY_RECONFIG,
+  REACHABLE_BY_STRANGERS,
 } from "./cells.ts";
-import { directedPrograms, LOGINS, MEMBERS, WITHOUT_TTL } from "./directed.ts";
+import { directedPrograms, INVITED, LOGINS, MEMBERS, STRANGERS, WITHOUT_TTL } from "./directed.ts";
 import { programsOfLogins } from "./generator.ts";
 import { reapingPrograms } from "./reaping.ts";
 import type { ServerKind } from "./servers.ts";
@@ -38,7 +39,8 @@ const defaults = new Campaign([FIRST, SECOND], "defaults");
 const reconfig = new Campaign([FIRST, SECOND], "reconfig");
 const logins = new Campaign([FIRST, SECOND], "logins");
 const reaping = new Campaign([FIRST, SECOND], "reaping");
-const campaigns = [everything, defaults, reconfig, logins, reaping];
+const enforced = new Campaign([FIRST, SECOND], "enforced");
+const campaigns = [everything, defaults, reconfig, logins, reaping, enforced];
 
 test.after(async () => {
   for (const campaign of campaigns) await campaign.end();
@@ -93,11 +95,21 @@ test("both remove empty containers and nodes past their time, and no others", as
   assert.is(reaping.failures.length, 0, "see the differences above");
 });
 
+test("both do nothing for who must log in and has not", async () => {
+  // Twice as often, so that the word `hash` has something to tell.
+  await enforced.repeat(STRANGERS, 2 * HITS_MIN);
+  await enforced.repeat(INVITED, 2 * HITS_MIN);
+  await enforced.end();
+  report(enforced);
+  assert.is(enforced.failures.length, 0, "see the differences above");
+});
+
 test("every code that a request can be answered with was reached often enough on both", () => {
   assert.equal(missedCells(REACHABLE, everything.coverage), []);
   assert.equal(missedCells(REACHABLE_BY_DEFAULTS, defaults.coverage), []);
   assert.equal(missedCells(REACHABLE_BY_RECONFIG, reconfig.coverage), []);
   assert.equal(missedCells(REACHABLE_BY_LOGINS, logins.coverage), []);
+  assert.equal(missedCells(REACHABLE_BY_STRANGERS, enforced.coverage), []);
 });
 
 test("what only later releases than 3.8.0 answer was reached here", () => {

@@ -76,6 +76,42 @@ export const LOGINS: Program = {
   ]),
 };
 
+/** Every request by somebody who has not logged in where that is enforced. */
+export const STRANGERS: Program = {
+  ...program([...CREATES.map((op) => node(op, "@/n")), ...others()].map((op) => [op])),
+  isUninvited: true,
+};
+
+/** Somebody who has, and says more. */
+export const INVITED: Program = program(
+  [
+    [{ op: "whoAmI" }, node("create", "@/n"), { op: "getData", path: "@/n", watch: false }],
+    [{ op: "auth", scheme: "ip", auth: "" }, { op: "ping" }],
+  ],
+  "alice:a",
+);
+
+function others(): readonly Op[] {
+  const [path, version, watch, lists] = ["@", -1, true, [[], [], [], [], []]];
+  const reads = ["exists", "getData", "getChildren", "getChildren2"] as const;
+  const looks = ["getACL", "sync", "getEphemerals", "getAllChildrenNumber"] as const;
+  const watches = ["addWatch", "checkWatches", "removeWatches"] as const;
+  return [
+    ...reads.map((op): Op => ({ op, path, watch })),
+    ...looks.map((op): Op => ({ op, path })),
+    ...watches.map((op): Op => ({ op, path, mode: 1 })),
+    { op: "delete", path, version },
+    { op: "setData", path, data: "w", version },
+    { op: "setACL", path, acl: "open", version },
+    { op: "multi", ops: [node("create", "@/n")] },
+    { op: "multiRead", ops: [{ op: "getData", path, watch }] },
+    { op: "setWatches", since: "zero", lists: lists.slice(2) },
+    { op: "setWatches2", since: "zero", lists },
+    ...(["ping", "whoAmI", "reconfig", "closeSession"] as const).map((op): Op => ({ op })),
+    { op: "unknown", type: 99 },
+  ];
+}
+
 function program(batches: readonly (readonly Op[])[], identity: string | null = null): Program {
   const steps = batches.map((ops): Step => ({ kind: "batch", session: 0, ops }));
   return { identities: [identity], steps };

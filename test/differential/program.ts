@@ -137,6 +137,8 @@ export type Program = {
    * same time, but for zxids, which are then not compared.
    */
   readonly apart?: boolean;
+  /** Each batch is one request, which ends the connection whatever it is: nobody has logged in. */
+  readonly isUninvited?: boolean;
   readonly steps: readonly Step[];
 };
 

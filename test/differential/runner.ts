@@ -1,5 +1,5 @@
 import { Normaliser } from "./normalise.ts";
-import type { Op, Program, SessionStep, Step } from "./program.ts";
+import type { Identity, Op, Program, SessionStep, Step } from "./program.ts";
 import type { Server } from "./servers.ts";
 import { SUPER } from "./servers.ts";
 import { Session, SHORTEST_MS, TIMEOUT_MS } from "./session.ts";
@@ -139,7 +139,8 @@ class Run {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#sessions.map(closeSession));
+    const identity = this.#program.isUninvited === true ? "somebody:s" : null;
+    await Promise.all(this.#sessions.map((session) => closeSession(session, identity)));
   }
 
   async #step(step: Step): Promise<void> {
@@ -173,9 +174,10 @@ class Run {
     const identity = this.#program.identities[index] ?? null;
     if (!session.connected) await session.connect(TIMEOUT_MS, identity);
     if (!session.connected) return;
-    const ends = ops.some(endsConnection);
+    const isUninvited = this.#program.isUninvited === true;
+    const ends = isUninvited || ops.some(endsConnection);
     // What a server has not sent when it closes is lost; a ping could slip in before it does.
-    if (ends) await session.barrier();
+    if (ends && !isUninvited) await session.barrier();
     await session.request(ops);
     if (ends) await session.ended(CLOSE_MS_MAX);
   }
@@ -237,8 +239,8 @@ class Run {
   }
 }
 
-async function closeSession(session: Session): Promise<void> {
-  if (!session.connected && session.exists) await session.connect(TIMEOUT_MS, null);
+async function closeSession(session: Session, identity: Identity): Promise<void> {
+  if (!session.connected && session.exists) await session.connect(TIMEOUT_MS, identity);
   if (session.connected) await session.request([{ op: "closeSession" }]);
   session.cut();
 }

@@ -4,7 +4,7 @@ import type { ConnectionOptions } from "node:tls";
 import { Certificates } from "../transports/certificates.ts";
 
 /** Settings that some answers hang on. */
-export type Variant = "everything" | "defaults" | "reconfig" | "reaping" | "logins";
+export type Variant = "everything" | "defaults" | "reconfig" | "reaping" | "logins" | "enforced";
 
 /** What a variant adds to the settings of both servers. */
 export type Settings = {
@@ -26,6 +26,10 @@ const SOON_REAPED = [
   "-Dznode.container.checkIntervalMs=50",
   "-Dznode.container.maxNeverUsedIntervalMs=1",
 ];
+const ENFORCED = [
+  "-Dzookeeper.enforce.auth.enabled=true",
+  "-Dzookeeper.enforce.auth.schemes=digest",
+];
 const PROVIDERS = "org.apache.zookeeper.server.auth";
 
 /** Writes what the settings name into `home`. `tlsPort` is where `logins` listens for TLS. */
@@ -42,6 +46,8 @@ export function settingsOf(variant: Variant, home: string, tlsPort: number): Set
       return { properties: NEVER_REAPED, config: { reconfigEnabled: "true" } };
     case "reaping":
       return { properties: [...SOON_REAPED, ...EXTENDED], config: {} };
+    case "enforced":
+      return { properties: [...NEVER_REAPED, ...ENFORCED], config: {} };
     case "logins":
       return { properties: [...NEVER_REAPED, ...logins(home)], config: tls(tlsPort) };
   }
