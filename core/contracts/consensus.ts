@@ -68,6 +68,8 @@ export interface LearnerTraffic {
   readonly requests: number;
   /** The last zxid sent to it; -1 before the first. */
   readonly lastZxid: Zxid;
+  /** Begins to count {@link received}, {@link sent} and {@link requests} anew. */
+  reset(): void;
 }
 
 /** What only a member of an ensemble can tell an operator. */

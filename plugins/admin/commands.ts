@@ -8,7 +8,14 @@ import type { ConnectionStats, SessionPaths } from "../../core/contracts/inspect
 import type { Metric } from "../../core/contracts/metrics.ts";
 import { formatZxid } from "../../core/wire/zxid.ts";
 import { directoryBytes } from "./directory_size.ts";
-import { leaderOf, learnersOf, observersOf, votingView, zabState } from "./ensemble.ts";
+import {
+  leaderOf,
+  learnersOf,
+  observersOf,
+  syncedObservers,
+  votingView,
+  zabState,
+} from "./ensemble.ts";
 import { environment } from "./environment.ts";
 import { readFigures } from "./figures.ts";
 import { formatAddress, formatMode, formatPeerState, operationName } from "./format.ts";
@@ -55,7 +62,10 @@ function serving(asked: Asked, setup: Setup): AdminCommand[] {
     command(["is_read_only", "isro"], () => ({ fields: { read_only: isReadOnly(asked) } })),
     command(["last_snapshot", "lsnp"], () => ({ fields: lastSnapshot(asked) })),
     command(["leader", "lead"], () => ({ fields: leaderOf(server) })),
-    command(["observer_connection_stat_reset", "orst"], () => ({})),
+    command(["observer_connection_stat_reset", "orst"], () => {
+      for (const { traffic } of syncedObservers(server)) traffic?.reset();
+      return {};
+    }),
     command(["ruok"], () => ({})),
     command(["server_stats", "srvr"], async () => ({ fields: await serverStats(asked) })),
     command(["stats", "stat"], async () => {

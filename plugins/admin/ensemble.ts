@@ -66,13 +66,18 @@ export function learnersOf({ ensemble, status }: ServerInspection): Fields {
 }
 
 /** What `observers` answers, with Apache's keys and order (`LearnerHandler`). */
-export function observersOf({ ensemble }: ServerInspection): Fields {
-  const learners = ensemble?.leading?.learners ?? [];
-  const observers = learners.filter(({ isObserver, isSynced }) => isObserver && isSynced);
+export function observersOf(server: ServerInspection): Fields {
+  const observers = syncedObservers(server);
   return {
     synced_observers: observers.length,
     observers: observers.map(observerOf),
   };
+}
+
+/** Observers that serve; none where this server does not lead. */
+export function syncedObservers({ ensemble }: ServerInspection): readonly LearnerFigures[] {
+  const learners = ensemble?.leading?.learners ?? [];
+  return learners.filter(({ isObserver, isSynced }) => isObserver && isSynced);
 }
 
 function observerOf({ id, traffic }: LearnerFigures): AdminValue {

@@ -34,6 +34,14 @@ export class LinkTraffic {
     }
   }
 
+  /** Counts packets anew; what waits goes on waiting. */
+  reset(): void {
+    this.#taken -= this.sent;
+    this.sent = 0;
+    this.received = 0;
+    this.requests = 0;
+  }
+
   /** Nothing that was sent waits any more. */
   noteTaken(): void {
     this.#taken = this.sent;

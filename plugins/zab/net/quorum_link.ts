@@ -107,7 +107,8 @@ export class QuorumLink implements ByteSink {
     const queuedPackets = queuedBytes === 0 ? 0 : traffic.queued;
     const { peer } = this.#connection;
     const carried = { received, sent, requests, lastZxid };
-    return { peer, establishedMs, queuedPackets, queuedBytes, ...carried };
+    const reset = (): void => traffic.reset();
+    return { peer, establishedMs, queuedPackets, queuedBytes, ...carried, reset };
   }
 
   get isAccepted(): boolean {

@@ -11,7 +11,7 @@ import { type AdminServerOptions, AdminService } from "../../../plugins/admin/mo
 import { DigestAuth, IpAuth } from "../../../plugins/auth/mod.ts";
 import { PlainMetrics } from "../../../plugins/metrics/mod.ts";
 import { ConsoleLogger, SystemClock } from "../../../plugins/system/mod.ts";
-import { LEADING, sampleInspection } from "./sample.ts";
+import { LEADING, observerResets, sampleInspection } from "./sample.ts";
 
 // user:password of whoever may do anything.
 const SUPER = "super:lK75jTNcA+U9vtVEw5vB51mj/w4=";
@@ -240,6 +240,16 @@ test("a leader tells which learners it has, and how far each is", () =>
       error: null,
     });
   }));
+
+test("observer_connection_stat_reset counts anew for observers, where there are any", async () => {
+  await withAdmin({}, async (url) => {
+    const command = "observer_connection_stat_reset";
+    assert.equal(await read(`${url}/commands/orst`), { command, error: null });
+    assert.is(observerResets.count, 0);
+  });
+  await withAdmin({ inspection: LEADING }, (url) => read(`${url}/commands/orst`).then(() => {}));
+  assert.is(observerResets.count, 1);
+});
 
 test("a command that takes authority is refused without it, with the statuses of Apache", () => {
   const log: string[] = [];

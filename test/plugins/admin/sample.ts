@@ -111,7 +111,12 @@ const TRAFFIC = {
   sent: 7,
   requests: 1,
   lastZxid: 0x1_0000_0015,
+  reset: () => {
+    observerResets.count += 1;
+  },
 };
+/** How often an observer's figures were to begin anew. */
+export const observerResets: { count: number } = { count: 0 };
 
 /** The same as leader of an ensemble: a follower, one that is not synchronised, an observer. */
 export const LEADING: Pick<ServerInspection, "status" | "membership" | "ensemble"> = {
