@@ -1,3 +1,4 @@
+import type { Counter } from "../../core/contracts/metrics.ts";
 import type { SessionTracker, SessionTracking } from "../../core/contracts/sessions.ts";
 import { type SessionId, SessionMap } from "../../core/wire/session_id.ts";
 
@@ -14,12 +15,17 @@ interface Tracked {
  */
 export class BucketTracker implements SessionTracker {
   readonly #tickMs: number;
+  readonly #expired: Counter;
   readonly #sessions = new SessionMap<Tracked>();
   readonly #buckets = new Map<number, Set<Tracked>>();
 
-  /** @param tickMs above 0. */
-  constructor(tickMs: number) {
+  /**
+   * @param tickMs above 0.
+   * @param expired counts sessions that expire.
+   */
+  constructor(tickMs: number, expired: Counter = { value: 0 }) {
     this.#tickMs = tickMs;
+    this.#expired = expired;
   }
 
   get size(): number {
@@ -68,6 +74,7 @@ export class BucketTracker implements SessionTracker {
       }
       this.#buckets.delete(deadlineMs);
     }
+    this.#expired.value += expired.length;
     return expired;
   }
 
@@ -103,9 +110,15 @@ export class BucketTracker implements SessionTracker {
   }
 }
 
-/** Makes {@link BucketTracker}s. */
+/** Makes {@link BucketTracker}s, which count what expires together. */
 export class BucketTracking implements SessionTracking {
+  readonly #expired: Counter;
+
+  constructor(expired: Counter = { value: 0 }) {
+    this.#expired = expired;
+  }
+
   create(tickMs: number): SessionTracker {
-    return new BucketTracker(tickMs);
+    return new BucketTracker(tickMs, this.#expired);
   }
 }

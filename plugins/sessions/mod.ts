@@ -11,6 +11,7 @@
  * console.log(tracker.expire(5_999).length, tracker.expire(6_000).length); // 0 1
  * ```
  */
+import { METRICS } from "../../core/contracts/metrics.ts";
 import { SESSION_TRACKING } from "../../core/contracts/sessions.ts";
 import type { Plugin } from "../../core/kernel/plugin.ts";
 import { BucketTracking } from "./bucket_tracker.ts";
@@ -22,7 +23,12 @@ export function bucketSessions(): Plugin {
   return {
     name: "bucket-sessions",
     provides: [SESSION_TRACKING],
-    requires: [],
-    register: (container) => container.bind(SESSION_TRACKING, BucketTracking),
+    requires: [METRICS],
+    register: (container) => {
+      container.provide(SESSION_TRACKING, () => {
+        const metrics = container.get(METRICS);
+        return new BucketTracking(metrics.counter("stale_sessions_expired", "Sessions expired"));
+      });
+    },
   };
 }

@@ -15,7 +15,7 @@ async function pass(clock: ManualClock, ms: number, meanwhile?: () => void): Pro
 }
 
 test("a silent session expires within a tick of its time-out, with its ephemerals", async () => {
-  const { server, clock } = await startServer();
+  const { server, clock, counter } = await startServer();
   const { line } = await Line.open(server, { timeoutMs: 4_000 });
   const { line: other } = await Line.open(server, { timeoutMs: 20_000 });
   await line.ask(frames.create(1, "/e", { flags: 1 }));
@@ -24,6 +24,7 @@ test("a silent session expires within a tick of its time-out, with its ephemeral
   assert.equal(other.takeShort(), []);
   await pass(clock, 1_500);
   assert.ok(line.isDestroyed);
+  assert.is(counter("stale_sessions_expired"), 1);
   assert.equal(other.takeShort(), ["event 2 /e"]);
   await server.stop();
 });
