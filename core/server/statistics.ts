@@ -54,6 +54,7 @@ export class Statistics {
   readonly sessionlessExpired: Counter;
   readonly revalidations: Counter;
   readonly bytesReceived: Counter;
+  readonly responseBytes: Counter;
   readonly authFailed: Counter;
   readonly createsRefused: Counter;
   readonly commits: Counter;
@@ -84,6 +85,7 @@ export class Statistics {
     );
     this.revalidations = count("connection_revalidate_count", "Sessions that reconnected");
     this.bytesReceived = count("bytes_received_count", "Bytes received from clients");
+    this.responseBytes = count("response_bytes", "Bytes of answers to clients");
     this.authFailed = count("auth_failed_count", "Auth packets refused");
     this.createsRefused = count("creates_refused_count", "Creates refused for want of memory");
     this.commits = count("commit_count", "Transactions applied");
@@ -124,6 +126,7 @@ export class Statistics {
   /** A reply of so many bytes, the frame's length not counted, went out to a connection. */
   responded(connection: ClientConnection, sizeBytes: number): void {
     if (sizeBytes > this.#warnings.largeBytes) this.#warnings.large(connection, sizeBytes);
+    this.responseBytes.value += sizeBytes;
     const sizes = this.#responses;
     sizes.last = sizeBytes;
     if (sizes.min === -1 || sizeBytes < sizes.min) sizes.min = sizeBytes;

@@ -66,7 +66,10 @@ test("an answer above jute.maxbuffer is sent, counted and warned of", async () =
   const { line } = await Line.open(server);
   const name = "n".repeat(400);
   const made = [1, 2, 3, 4].map((i) => frames.create(i, `/${name}${i}`));
+  const before = counter("response_bytes");
   await line.ask(...made);
+  // Each a header of 16 bytes and the path.
+  assert.is(counter("response_bytes") - before, 4 * (16 + 4 + 402));
   assert.equal(await line.ask(frames.read(5, 8, "/")), ["5:0"]);
   assert.is(counter("large_responses_count"), 1);
   assert.is(messages.filter((text) => text.includes("jute.maxbuffer")).length, 1);
