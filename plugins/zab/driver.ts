@@ -198,7 +198,7 @@ export class ZabConsensus implements Consensus {
     try {
       while (this.#inbox.length > 0) {
         this.#step(this.#inbox.shift() as Input);
-        if (this.#isConfigStale && !this.#members.arePending) this.#configure();
+        this.#configure();
       }
     } catch (error) {
       this.#fail(error);
@@ -214,7 +214,9 @@ export class ZabConsensus implements Consensus {
     for (const effect of effects) this.#perform(effect);
   }
 
+  /** Has the own tree show the members in force, unless it may show newer ones. */
   #configure(): void {
+    if (!this.#isConfigStale || this.#members.arePending || this.#core.isTreeForeign) return;
     this.#isConfigStale = false;
     const { inForce } = this.#members;
     this.#needReplica().configure(inForce.toString(), inForce.version);

@@ -16,6 +16,8 @@ export interface ZabMachine {
   readonly tracker: SessionTracker | undefined;
   /** Members in force, as text. */
   readonly membership: string;
+  /** Whether the tree may be another server's, whose members it shows then. */
+  readonly isTreeForeign: boolean;
   /** Whether it takes part and knows nobody to follow. */
   readonly isLooking: boolean;
   /** Whom it votes for or follows. */

@@ -313,6 +313,11 @@ export class Peer {
     this.emit({ kind: "install", epoch });
   }
 
+  /** Whether the tree may be another server's, as far as that has sent it. */
+  get isTreeForeign(): boolean {
+    return this.#isTreeForeign;
+  }
+
   /** Whether the disk is busy with something that nobody else can hasten. */
   get isDiskAtWork(): boolean {
     return this.#busyTree === "truncating" || this.#busyTree === "installing";

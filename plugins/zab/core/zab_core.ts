@@ -56,6 +56,11 @@ export class ZabCore {
     return this.#peer.membership.toString();
   }
 
+  /** Whether the tree may be another server's, whose members it shows then. */
+  get isTreeForeign(): boolean {
+    return this.#peer.isTreeForeign;
+  }
+
   /** Highest epoch promised, and the one whose history is here. */
   get epochs(): { readonly accepted: number; readonly current: number } {
     return { accepted: this.#peer.acceptedEpoch, current: this.#peer.currentEpoch };
