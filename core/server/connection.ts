@@ -20,8 +20,6 @@ const OUTPUT_BYTES_MAX = 256 * 1024;
 const REQUEST_HEADER_BYTES = 8;
 /** Nodes and paths visited for a connection before others have their turn, about 2 ms. */
 const EFFORT_MAX = 20_000;
-/** What stands before every frame. */
-const FRAME_LENGTH_BYTES = 4;
 
 /**
  * One client's connection: cuts its frames, executes each request at the head of the line, and
@@ -35,6 +33,7 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
   /** Wall time of the connection's beginning. */
   readonly establishedMs: number;
   pending: JuteWriter | undefined;
+  shared: Uint8Array | undefined;
   /** Who the client is. Replaced as a whole, so that a request may keep the list. */
   ids: readonly Id[];
   session: ServerSession | undefined;
@@ -151,6 +150,7 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
     if (this.#phase === "closed") return;
     this.#phase = "closed";
     this.pending = undefined;
+    this.shared = undefined;
     const { statistics, sessions } = this.#context;
     statistics.outstanding -= this.#queue.count;
     const sizeBytes = this.#queue.clear();
@@ -245,7 +245,7 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
   notify(frame: Uint8Array): void {
     if (this.#phase !== "open" || !hasSpace(this, this.#context)) return;
     const { output, statistics } = this.#context;
-    output.open(this).raw(frame);
+    output.append(this, frame);
     this.counters.sent += 1;
     statistics.packetsSent += 1;
   }
@@ -255,7 +255,7 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
     const { statistics, tree } = this.#context;
     this.counters.answered(type, xid, tree.lastZxid);
     statistics.packetsSent += 1;
-    statistics.responded(this, sizeBytes - FRAME_LENGTH_BYTES);
+    statistics.responded(this, sizeBytes);
   }
 
   #connect(bytes: Uint8Array, start: number, end: number): boolean {

@@ -11,8 +11,10 @@ const POOL_BYTES_MAX = 16 * 1024 * 1024;
 /** Where a connection's bytes gather between two flushes. */
 export interface Outlet {
   readonly transport: Connection;
-  /** Set while there is something to send. */
+  /** What gathers to be sent. */
   pending: JuteWriter | undefined;
+  /** Instead: the one frame there is to send, which others get as well. */
+  shared: Uint8Array | undefined;
   /** The transport took `sizeBytes`; `drained` is its answer. */
   flushed(sizeBytes: number, drained: boolean): void;
 }
@@ -32,8 +34,27 @@ export class Output {
     if (outlet.pending !== undefined) return outlet.pending;
     const writer = this.#take();
     outlet.pending = writer;
-    this.#waiting.push(outlet);
+    const { shared } = outlet;
+    if (shared === undefined) {
+      this.#waiting.push(outlet);
+    } else {
+      writer.raw(shared);
+      outlet.shared = undefined;
+    }
     return writer;
+  }
+
+  /**
+   * Appends a frame that nobody changes any more. To an outlet with nothing else to send it goes as
+   * it is: a change that a thousand clients watch needs no thousand buffers.
+   */
+  append(outlet: Outlet, frame: Uint8Array): void {
+    if (outlet.pending !== undefined || outlet.shared !== undefined) {
+      this.open(outlet).raw(frame);
+    } else {
+      outlet.shared = frame;
+      this.#waiting.push(outlet);
+    }
   }
 
   /** Sends everything gathered, connection by connection in the order they were opened. */
@@ -47,10 +68,14 @@ export class Output {
   }
 
   #send(outlet: Outlet): void {
-    const writer = outlet.pending;
+    const { transport, shared, pending: writer } = outlet;
+    if (shared !== undefined) {
+      outlet.shared = undefined;
+      outlet.flushed(shared.length, transport.write(shared));
+      return;
+    }
     if (writer === undefined) return;
     outlet.pending = undefined;
-    const { transport } = outlet;
     const sizeBytes = writer.length;
     const drained = sizeBytes === 0 || transport.write(writer.view());
     // While the transport still holds the bytes, the buffer is its own.

@@ -4,6 +4,8 @@ import type { Peer } from "../contracts/transport.ts";
 import type { ClientConnection } from "./connection.ts";
 import type { RequestWarnings } from "./request_warnings.ts";
 
+/** What stands before every frame, and is not counted. */
+const FRAME_LENGTH_BYTES = 4;
 /** Addresses of this machine. */
 const LOCAL = /^(?:127\.|::1$)/;
 
@@ -123,8 +125,9 @@ export class Statistics {
     if (ms > this.#warnings.slowMs) this.#warnings.slow(connection, ms, times);
   }
 
-  /** A reply of so many bytes, the frame's length not counted, went out to a connection. */
-  responded(connection: ClientConnection, sizeBytes: number): void {
+  /** A reply went out to a connection. @param frameBytes with the length that stands before it. */
+  responded(connection: ClientConnection, frameBytes: number): void {
+    const sizeBytes = frameBytes - FRAME_LENGTH_BYTES;
     if (sizeBytes > this.#warnings.largeBytes) this.#warnings.large(connection, sizeBytes);
     this.responseBytes.value += sizeBytes;
     const sizes = this.#responses;

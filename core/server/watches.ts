@@ -89,7 +89,8 @@ export class WatchTable<W extends Watcher = Watcher> {
     const watchers = this.#byPath.get(path);
     if (watchers !== undefined) {
       for (const [watcher, kinds] of watchers) {
-        if ((kinds & WATCH.standard) !== 0) this.remove(path, watcher, WATCH.standard);
+        if (kinds === WATCH.standard) this.#forget(path, watchers, watcher);
+        else if ((kinds & WATCH.standard) !== 0) watchers.set(watcher, kinds & ~WATCH.standard);
         (told ??= new Set()).add(watcher);
       }
     }

@@ -230,9 +230,9 @@ const SERVER: readonly Mutant[] = [
     ["  #syncsDone = 0;\n", "  #syncsDone = 0;\n  readonly #early: Uint8Array[] = [];\n"],
   ),
   mutant("a reply before its event", "core/server/connection.ts", [
-    "    output.open(this).raw(frame);\n",
+    "    output.append(this, frame);\n",
     "    this.#context.clock.after(1, () => {\n" +
-      "      output.open(this).raw(frame);\n" +
+      "      output.append(this, frame);\n" +
       "      output.flush();\n" +
       "    });\n",
   ]),
