@@ -166,11 +166,12 @@ function batch(session: number, ops: fc.Arbitrary<readonly Op[]>): fc.Arbitrary<
  * later writes in flight are checked against the node's former list.
  */
 function predictable(ops: readonly Op[]): readonly Op[] {
-  const first = ops.findIndex(({ op }) => op === "setACL");
+  const plain = ops.map((op) => (op.op === "garbled" ? op.of.op : op.op));
+  const first = plain.indexOf("setACL");
   if (first === -1) return ops;
-  return ops.filter((op, index) => index <= first || !isWrite(op.op === "garbled" ? op.of : op));
+  return ops.filter((_, index) => index <= first || !isWrite(plain[index]!));
 }
 
-function isWrite({ op }: Op): boolean {
+function isWrite(op: Op["op"]): boolean {
   return /^(create|delete$|set(ACL|Data)$|multi$)/.test(op);
 }
