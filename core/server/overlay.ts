@@ -4,10 +4,10 @@ import { NO_NODE, type Tree } from "../tree/tree.ts";
 import type { JuteWriter } from "../wire/jute.ts";
 import { SessionId, SessionMap } from "../wire/session_id.ts";
 import type { Zxid } from "../wire/zxid.ts";
-import { ChangeQueue, PendingNode, PendingTable } from "./pending_node.ts";
+import { ChangeQueue, type PendingNode, PendingTable } from "./pending_node.ts";
+import { PendingPool } from "./pending_pool.ts";
 
-const POOL_MAX = 4096;
-const PATH_BYTES_KEPT = 1024;
+const PATH_BYTES_FRESH = 1024;
 /** Paths that the end of a session lists, bytes: no server of Apache's takes a longer packet. */
 const LISTED_BYTES_MAX = 960 * 1024;
 
@@ -24,10 +24,10 @@ export class Overlay {
   readonly #changes = new ChangeQueue();
   /** Where the transaction being prepared began, to go back to. */
   readonly #before = { changes: 0, digestHigh: 0, digestLow: 0 };
-  readonly #pool: PendingNode[] = [];
+  readonly #pool = new PendingPool();
   /** What was looked at last, when nothing in flight touches it. */
-  #node = new PendingNode();
-  #parent = new PendingNode();
+  #node = this.#pool.take();
+  #parent = this.#pool.take();
   readonly #sessions = new SessionMap<"created" | "closing">();
   /** Nodes in flight that a session will own, in order. */
   readonly #owned = new SessionMap<Set<PendingNode>>();
@@ -65,6 +65,7 @@ export class Overlay {
     into.hash = hash;
     into.isSystem = isBelowSystem(bytes, start, end);
     const node = this.#remaining(tree.findHashed(hash, bytes, start, end));
+    into.treeNode = node;
     into.exists = node !== NO_NODE;
     into.digest = 0;
     if (node === NO_NODE) return into;
@@ -75,7 +76,7 @@ export class Overlay {
       into.crc = tree.crcOfPathAndData(node);
       into.digest = tree.digest(node);
     }
-    tree.copyStatInts(node, into.ints, 0);
+    tree.copyStatInts(node, into.ints, into.at);
     return into;
   }
 
@@ -92,7 +93,7 @@ export class Overlay {
     const changes = this.#changes;
     for (let at = this.#before.changes; at < changes.end; at++) {
       const former = changes.takeFormer(at);
-      if (former !== undefined) this.#recycle(former);
+      if (former !== undefined) this.#pool.give(former);
     }
     this.#before.changes = changes.end;
     this.#before.digestHigh = this.#sum.high;
@@ -115,14 +116,14 @@ export class Overlay {
   }
 
   #add(node: PendingNode): undefined {
-    if (node === this.#node) this.#node = this.#fresh();
-    else this.#parent = this.#fresh();
+    if (node === this.#node) this.#node = this.#pool.take();
+    else this.#parent = this.#pool.take();
     this.#table.add(node);
   }
 
   #save(node: PendingNode): PendingNode {
     if (node.isOwned) this.#disown(node);
-    const saved = this.#fresh();
+    const saved = this.#pool.take();
     saved.copyFrom(node);
     return saved;
   }
@@ -133,7 +134,7 @@ export class Overlay {
     if (!node.exists) return;
     if (node.isOwned) this.#own(node);
     if (node.isSystem) return;
-    node.digest = digestOfStat(node.crc, node.ints, 0);
+    node.digest = digestOfStat(node.crc, node.ints, node.at);
     this.#sum.add(node.digest);
   }
 
@@ -146,11 +147,11 @@ export class Overlay {
       if (node.isOwned) this.#disown(node);
       if (former === undefined) {
         this.#table.remove(node);
-        this.#recycle(node);
+        this.#pool.give(node);
       } else {
         node.copyFrom(former);
         if (node.exists && node.isOwned) this.#own(node);
-        this.#recycle(former);
+        this.#pool.give(former);
       }
     }
     this.#sum.set(this.#before.digestHigh, this.#before.digestLow);
@@ -164,9 +165,14 @@ export class Overlay {
       // Not when a later one has changed it too, nor when it has just gone.
       if (node.zxid > zxid || node.zxid === 0) continue;
       this.#table.remove(node);
-      if (node.isOwned) this.#disown(node);
-      this.#recycle(node);
+      if (this.#owned.size > 0 && node.isOwned) this.#disown(node);
+      this.#pool.give(node);
     }
+  }
+
+  /** The first node of the next transaction to be applied; undefined when none is in flight. */
+  get nextNode(): PendingNode | undefined {
+    return this.#changes.first;
   }
 
   #own(node: PendingNode): void {
@@ -182,16 +188,6 @@ export class Overlay {
     this.#owned.delete(new SessionId(node.ownerHigh, node.ownerLow));
   }
 
-  #fresh(): PendingNode {
-    return this.#pool.pop() ?? new PendingNode();
-  }
-
-  #recycle(node: PendingNode): void {
-    node.zxid = 0;
-    // One that holds a very long path is not worth keeping.
-    if (this.#pool.length < POOL_MAX && node.path.length <= PATH_BYTES_KEPT) this.#pool.push(node);
-  }
-
   /**
    * Ends a session: the ephemerals that it will have go, and their paths are appended to `out`, in
    * order of creation. Takes time for what the session has, not for what is in flight, and makes
@@ -202,14 +198,14 @@ export class Overlay {
     const tree = this.#tree;
     const countAt = out.reserve(4);
     let count = 0;
-    const gone = (path: Uint8Array, length: number): void => {
-      this.#childGone(path, parentEnd(path, 0, length), zxid);
-      if (out.length - countAt + length > LISTED_BYTES_MAX) return;
+    const gone = (path: Uint8Array, start: number, end: number): void => {
+      this.#childGone(path, start, parentEnd(path, start, end), zxid);
+      if (out.length - countAt + end - start > LISTED_BYTES_MAX) return;
       count += 1;
-      out.int(length);
-      out.rawPart(path, 0, length);
+      out.int(end - start);
+      out.rawPart(path, start, end);
     };
-    let path = new Uint8Array(PATH_BYTES_KEPT);
+    let path = new Uint8Array(PATH_BYTES_FRESH);
     let node = tree.firstEphemeral(session.high, session.low);
     for (; node !== NO_NODE; node = tree.nextEphemeral(node)) {
       const length = tree.pathLength(node);
@@ -218,10 +214,10 @@ export class Overlay {
       // What is in flight says itself whether it will be there, below.
       if (this.#table.find(tree.hash(path, 0, length), path, 0, length) !== undefined) continue;
       if (!isBelowSystem(path, 0, length)) this.#sum.subtract(tree.digest(node));
-      gone(path, length);
+      gone(path, 0, length);
     }
     for (const pending of [...(this.#owned.get(session) ?? [])]) {
-      gone(pending.path, pending.pathLength);
+      gone(pending.path, pending.pathAt, pending.pathAt + pending.pathLength);
       this.change(pending, zxid);
       pending.exists = false;
       this.commit(pending);
@@ -230,8 +226,8 @@ export class Overlay {
     this.#sessions.set(session, "closing");
   }
 
-  #childGone(path: Uint8Array, end: number, zxid: Zxid): void {
-    const parent = this.lookAtParent(path, 0, end);
+  #childGone(path: Uint8Array, start: number, end: number, zxid: Zxid): void {
+    const parent = this.lookAtParent(path, start, end);
     this.change(parent, zxid);
     parent.childCount -= 1;
     parent.setLong(STAT.pzxid, zxid);

@@ -1,23 +1,30 @@
 import { CRC_START, crcOfBytes, STAT, STAT_INTS } from "../tree/digest.ts";
+import { NO_NODE } from "../tree/tree.ts";
 import { decodeUtf8, type JuteWriter, putPart } from "../wire/jute.ts";
 import { type Acl, OPEN_ACL } from "../wire/records.ts";
 import { type Zxid, zxidHigh, zxidLow } from "../wire/zxid.ts";
 
-const PATH_BYTES_FRESH = 64;
 const BUCKETS_FRESH = 4096;
 const QUEUE_FRESH = 4096;
 
-/** A znode as it will be once everything prepared has been applied. */
+/** A znode as it will be once everything prepared has been applied. Made by `PendingPool`. */
 export class PendingNode {
-  /** Holds the path's bytes, {@link pathLength} of them; none for the root. */
-  path: Uint8Array = new Uint8Array(PATH_BYTES_FRESH);
-  pathLength = 0;
-  /** As the tree's look-up table has it. */
-  hash = 0;
-  /** Below `/zookeeper`, and so outside the digest. */
-  isSystem = false;
+  // What releasing a node looks at comes first, to lie together.
   /** The last transaction that changed it; 0 when none in flight does. */
   zxid: Zxid = 0;
+  /** The next in the same bucket of {@link PendingTable}. */
+  next: PendingNode | undefined;
+  /** As the tree's look-up table has it. */
+  hash = 0;
+  /** Bytes of the path; none for the root. */
+  pathLength = 0;
+  /** Its index in the tree when it was looked at, or `NO_NODE`; another may have that by now. */
+  treeNode: number = NO_NODE;
+  /** Holds the path from {@link pathAt} on. */
+  path: Uint8Array;
+  pathAt: number;
+  /** Below `/zookeeper`, and so outside the digest. */
+  isSystem = false;
   exists = false;
   childCount = 0;
   /** In bytes; 0 for null. */
@@ -27,29 +34,55 @@ export class PendingNode {
   crc = 0;
   /** Its part of the tree's digest; 0 where it has none. */
   digest = 0;
-  /** Laid out as {@link STAT}. */
-  readonly ints: Int32Array = new Int32Array(STAT_INTS);
-  /** The next in the same bucket of {@link PendingTable}. */
-  next: PendingNode | undefined;
+  /** Holds the stat from {@link at} on, laid out as {@link STAT}. */
+  readonly ints: Int32Array;
+  readonly at: number;
+  #pathRoom: number;
+
+  /** Takes memory that may lie in one piece with that of others. */
+  constructor(ints: Int32Array, at: number, path: Uint8Array, pathAt: number, pathRoom: number) {
+    this.ints = ints;
+    this.at = at;
+    this.path = path;
+    this.pathAt = pathAt;
+    this.#pathRoom = pathRoom;
+  }
 
   get version(): number {
-    return this.ints[STAT.version] as number;
+    return this.ints[this.at + STAT.version] as number;
+  }
+
+  set version(version: number) {
+    this.ints[this.at + STAT.version] = version;
   }
 
   get cversion(): number {
-    return this.ints[STAT.cversion] as number;
+    return this.ints[this.at + STAT.cversion] as number;
+  }
+
+  set cversion(cversion: number) {
+    this.ints[this.at + STAT.cversion] = cversion;
   }
 
   get aversion(): number {
-    return this.ints[STAT.aversion] as number;
+    return this.ints[this.at + STAT.aversion] as number;
+  }
+
+  set aversion(aversion: number) {
+    this.ints[this.at + STAT.aversion] = aversion;
   }
 
   get ownerHigh(): number {
-    return this.ints[STAT.owner] as number;
+    return this.ints[this.at + STAT.owner] as number;
   }
 
   get ownerLow(): number {
-    return this.ints[STAT.owner + 1] as number;
+    return this.ints[this.at + STAT.owner + 1] as number;
+  }
+
+  setOwner(high: number, low: number): void {
+    this.ints[this.at + STAT.owner] = high;
+    this.ints[this.at + STAT.owner + 1] = low;
   }
 
   /** Whether a session, a container or a time to live is in the owner's place. */
@@ -59,34 +92,42 @@ export class PendingNode {
 
   /** The path as a string. */
   get text(): string {
-    return this.pathLength === 0 ? "/" : decodeUtf8(this.path, 0, this.pathLength);
+    return this.pathLength === 0
+      ? "/"
+      : decodeUtf8(this.path, this.pathAt, this.pathAt + this.pathLength);
   }
 
   setPath(bytes: Uint8Array, start: number, end: number): void {
     const length = end - start;
-    if (length > this.path.length) this.path = new Uint8Array(length);
-    putPart(this.path, 0, bytes, start, end);
+    if (length > this.#pathRoom) {
+      this.path = new Uint8Array(length);
+      this.pathAt = 0;
+      this.#pathRoom = length;
+    }
+    putPart(this.path, this.pathAt, bytes, start, end);
     this.pathLength = length;
   }
 
   hasPath(bytes: Uint8Array, start: number, end: number): boolean {
-    const { path } = this;
     if (this.pathLength !== end - start) return false;
+    const { path, pathAt } = this;
     // From the end, where paths differ.
-    for (let i = end - start - 1; i >= 0; i--) if (path[i] !== bytes[start + i]) return false;
+    for (let i = end - start - 1; i >= 0; i--) {
+      if (path[pathAt + i] !== bytes[start + i]) return false;
+    }
     return true;
   }
 
   /** Sets a 64-bit field of {@link ints}. */
   setLong(field: number, value: number): void {
-    this.ints[field] = zxidHigh(value);
-    this.ints[field + 1] = zxidLow(value);
+    this.ints[this.at + field] = zxidHigh(value);
+    this.ints[this.at + field + 1] = zxidLow(value);
   }
 
   /** Makes the stat that of a node made just now. */
   stampNew(zxid: Zxid, timeMs: number): void {
-    const { ints } = this;
-    for (let i = 0; i < STAT_INTS; i++) ints[i] = 0;
+    const { ints, at } = this;
+    for (let i = 0; i < STAT_INTS; i++) ints[at + i] = 0;
     this.setLong(STAT.czxid, zxid);
     this.setLong(STAT.mzxid, zxid);
     this.setLong(STAT.pzxid, zxid);
@@ -97,16 +138,17 @@ export class PendingNode {
   /** Takes over another state of the same path. */
   copyFrom(other: PendingNode): void {
     this.zxid = other.zxid;
+    this.treeNode = other.treeNode;
     this.exists = other.exists;
     this.childCount = other.childCount;
     this.dataLength = other.dataLength;
     this.acls = other.acls;
     this.crc = other.crc;
     this.digest = other.digest;
-    const { ints } = this;
-    const from = other.ints;
+    const { ints, at } = this;
+    const { ints: from, at: fromAt } = other;
     // Cheaper than `set` for so few.
-    for (let i = 0; i < STAT_INTS; i++) ints[i] = from[i] as number;
+    for (let i = 0; i < STAT_INTS; i++) ints[at + i] = from[fromAt + i] as number;
   }
 }
 
@@ -195,6 +237,12 @@ export class ChangeQueue {
     this.#end += 1;
   }
 
+  /** The node of the oldest entry; undefined when there is none. */
+  get first(): PendingNode | undefined {
+    if (this.#start === this.#end) return undefined;
+    return this.#nodes[this.#start & (this.#nodes.length - 1)];
+  }
+
   /** Takes the oldest entry out. */
   shift(): PendingNode {
     const node = this.#nodes[this.#start & (this.#nodes.length - 1)] as PendingNode;
@@ -234,7 +282,7 @@ export class ChangeQueue {
   }
 }
 
-const NO_PENDING = new PendingNode();
+const NO_PENDING = new PendingNode(new Int32Array(0), 0, new Uint8Array(0), 0, 0);
 
 /** Of a path at `start..end`, behind which its data lies; the root's path is empty. */
 export function crcOfPathAndData(

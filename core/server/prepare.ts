@@ -6,6 +6,7 @@ import { OPCODES } from "../wire/opcodes.ts";
 import type { SessionId } from "../wire/session_id.ts";
 import { type Zxid, zxidHigh, zxidLow } from "../wire/zxid.ts";
 import { Overlay } from "./overlay.ts";
+import type { PendingNode } from "./pending_node.ts";
 import type { Permissions } from "./permissions.ts";
 import { prepareMulti } from "./prepare_multi.ts";
 import { prepareReconfig } from "./prepare_reconfig.ts";
@@ -83,6 +84,11 @@ export class TreePreparer implements Preparer {
   /** Everything up to `zxid` has been applied. */
   release(zxid: Zxid): void {
     this.#overlay.release(zxid);
+  }
+
+  /** The first node of the next transaction to be applied; undefined when none is in flight. */
+  get nextNode(): PendingNode | undefined {
+    return this.#overlay.nextNode;
   }
 
   /** A session's creation or closing has been applied. */

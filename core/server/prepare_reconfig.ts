@@ -35,7 +35,7 @@ export function prepareReconfig(
   node.dataLength = data.length;
   node.setLong(STAT.mzxid, context.zxid);
   node.setLong(STAT.mtime, context.timeMs);
-  node.ints[STAT.version] = -1;
+  node.version = -1;
   overlay.commit(node);
   return undefined;
 }

@@ -236,7 +236,7 @@ export class WriteOperations {
     node.setLong(STAT.mzxid, this.context.zxid);
     node.setLong(STAT.mtime, this.context.timeMs);
     const next = nextVersion(node.version);
-    node.ints[STAT.version] = next;
+    node.version = next;
     out.int(next);
     this.#overlay.commit(node);
     return undefined;
@@ -264,7 +264,7 @@ export class WriteOperations {
     out.int(next);
     this.#overlay.change(node, this.context.zxid);
     node.acls = acls.value;
-    node.ints[STAT.aversion] = next;
+    node.aversion = next;
     this.#overlay.commit(node);
     return undefined;
   }
@@ -296,21 +296,18 @@ export class WriteOperations {
   #childChanged(parent: PendingNode, by: number, cversion: number): void {
     this.#overlay.change(parent, this.context.zxid);
     parent.childCount += by;
-    parent.ints[STAT.cversion] = cversion;
+    parent.cversion = cversion;
     parent.setLong(STAT.pzxid, this.context.zxid);
     this.#overlay.commit(parent);
   }
 
   #setOwner(made: PendingNode, ephemeral: boolean, ttlMs: number): void {
-    const { ints } = made;
     if (this.txnType === OPCODES.createContainer) {
-      ints[STAT.owner] = CONTAINER_OWNER_HIGH;
+      made.setOwner(CONTAINER_OWNER_HIGH, 0);
     } else if (this.txnType === OPCODES.createTtl) {
-      ints[STAT.owner] = TTL_MARK | zxidHigh(ttlMs);
-      ints[STAT.owner + 1] = zxidLow(ttlMs);
+      made.setOwner(TTL_MARK | zxidHigh(ttlMs), zxidLow(ttlMs));
     } else if (ephemeral) {
-      ints[STAT.owner] = this.context.session.high;
-      ints[STAT.owner + 1] = this.context.session.low;
+      made.setOwner(this.context.session.high, this.context.session.low);
     }
   }
 

@@ -2,7 +2,7 @@ import { ERROR_CODES, ZkError } from "../errors/zk_error.ts";
 import { getInt } from "../wire/jute.ts";
 import { OPCODES } from "../wire/opcodes.ts";
 import { SessionId } from "../wire/session_id.ts";
-import { zxidHigh, zxidLow } from "../wire/zxid.ts";
+import { type Zxid, zxidHigh, zxidLow } from "../wire/zxid.ts";
 import type { ApplyListener } from "./apply_listener.ts";
 import { STAT } from "./digest.ts";
 import { CONTAINER_OWNER_HIGH, TTL_MARK } from "./owner.ts";
@@ -13,6 +13,16 @@ import { readTxnHeader, TXN_DIGEST_BYTES, TXN_HEADER_BYTES, TxnHeader } from "./
 import { TxnCursor } from "./txn_cursor.ts";
 
 export type { ApplyListener } from "./apply_listener.ts";
+
+/** What is known of a node that transactions in flight change. */
+export interface PreparedNode {
+  /** The last transaction in flight that changes it. */
+  readonly zxid: Zxid;
+  /** The index that it had when it was looked at, or `NO_NODE`; another may have it by now. */
+  readonly treeNode: number;
+  /** Running CRC of path and data after that transaction. */
+  readonly crc: number;
+}
 
 /**
  * Applies transactions to a tree. Total: on any tree, also one that has some of the effects already
@@ -35,6 +45,7 @@ export class Applier {
   readonly #path: PathRef = this.#input.path;
   readonly #cursor = new TxnCursor();
   #bytes: Uint8Array = NOTHING;
+  #prepared: PreparedNode | undefined;
 
   constructor(tree: Tree, listener: ApplyListener) {
     this.#tree = tree;
@@ -46,11 +57,14 @@ export class Applier {
    * Applies the transaction in `bytes[start..end)`: header, body and, where there is one, digest.
    * `tree.lastZxid` moves after the effects, of a multi once (ZOOKEEPER-3127).
    *
+   * @param prepared the node that it changes first, where it was prepared here: that saves a
+   * setData the look-up and the checksum.
    * @throws {ZkError} `MarshallingError` or `Unimplemented` when the bytes are not a transaction;
    * nothing was applied then.
    */
-  apply(bytes: Uint8Array, start: number, end: number): void {
+  apply(bytes: Uint8Array, start: number, end: number, prepared?: PreparedNode): void {
     const { header } = this;
+    this.#prepared = prepared;
     if (end - start < TXN_HEADER_BYTES) throw new ZkError("MarshallingError");
     readTxnHeader(header, bytes, start);
     this.#bytes = bytes;
@@ -163,7 +177,8 @@ export class Applier {
   #setData(): void {
     const tree = this.#tree;
     const { bytes, start, end } = this.#path;
-    const node = tree.find(bytes, start, end);
+    const prepared = this.#prepared;
+    const node = tree.findFrom(prepared?.treeNode ?? NO_NODE, bytes, start, end);
     if (node === NO_NODE) return this.#listener.failed(ERROR_CODES.NoNode);
     this.#listener.beforeChange?.(node, this.#path);
     const { stat } = this.#input;
@@ -173,7 +188,10 @@ export class Applier {
     this.#takeData();
     const grownBytes =
       Math.max(0, this.#input.dataEnd - this.#input.dataStart) - tree.dataLength(node);
-    tree.setData(node, this.#input);
+    const { zxid, type } = this.header;
+    // In a multi, or with more in flight behind this one, the checksum may be of later data.
+    const isLatest = prepared?.zxid === zxid && type !== OPCODES.multi;
+    tree.setData(node, this.#input, isLatest ? prepared.crc : undefined);
     this.quotas.dataSet(node, this.#path, grownBytes);
     this.#listener.dataSet(node, this.#path);
   }

@@ -113,8 +113,10 @@ export class Tree extends TreeView {
 
   /**
    * Sets data, mzxid, mtime and version from `input`, whose path is the node's.
+   *
+   * @param crc running CRC of path and data, when it is known.
    */
-  setData(node: number, input: NodeInput): void {
+  setData(node: number, input: NodeInput, crc?: number): void {
     const ints = this.nodes.ints(node);
     const at = this.nodes.base(node);
     ints[at + STAT.mzxid] = input.stat[STAT.mzxid] as number;
@@ -122,7 +124,7 @@ export class Tree extends TreeView {
     ints[at + STAT.mtime] = input.stat[STAT.mtime] as number;
     ints[at + STAT.mtime + 1] = input.stat[STAT.mtime + 1] as number;
     ints[at + STAT.version] = input.stat[STAT.version] as number;
-    this.#setData(node, input);
+    this.#setData(node, input, crc);
   }
 
   /** Sets the data and nothing else, of a node below `/zookeeper`: statistics of a quota. */
@@ -218,15 +220,12 @@ export class Tree extends TreeView {
     this.#fill(root, input);
   }
 
-  #setData(node: number, input: NodeInput): void {
+  #setData(node: number, input: NodeInput, knownCrc?: number): void {
     const { data, dataStart, dataEnd } = input;
     this.counts.dataBytes += Math.max(0, dataEnd - dataStart) - this.dataLength(node);
     this.nodes.setData(node, data, dataStart, dataEnd);
     if (!this.nodes.isSystem(node)) {
-      // The digest calls the root "".
-      const { bytes, start, end } = input.path;
-      const crc = node === ROOT ? CRC_START : crcOfBytes(CRC_START, bytes, start, end);
-      this.nodes.set(node, PATH_AND_DATA_CRC, crcOfBytes(crc, data, dataStart, dataEnd));
+      this.nodes.set(node, PATH_AND_DATA_CRC, knownCrc ?? crcOfInput(node, input));
     }
     this.#statChanged(node);
   }
@@ -261,6 +260,12 @@ export class Tree extends TreeView {
   #touched(node: number): void {
     for (const tracker of this.#trackers) tracker.touched(node);
   }
+}
+
+function crcOfInput(node: number, { path, data, dataStart, dataEnd }: NodeInput): number {
+  // The digest calls the root "".
+  const crc = node === ROOT ? CRC_START : crcOfBytes(CRC_START, path.bytes, path.start, path.end);
+  return crcOfBytes(crc, data, dataStart, dataEnd);
 }
 
 function isEqual(one: Uint8Array | null, other: Uint8Array): boolean {

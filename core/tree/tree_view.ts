@@ -98,6 +98,13 @@ export class TreeView {
     return this.index.find(hash, bytes, start, end);
   }
 
+  /** As {@link find}, of a path whose node may be the one of index `guess`. */
+  findFrom(guess: number, bytes: Uint8Array, start: number, end: number): number {
+    const mayBe = guess !== NO_NODE && guess < this.nodes.end && this.nodes.isUsed(guess);
+    if (mayBe && this.nodes.hasPath(guess, bytes, start, end)) return guess;
+    return this.find(bytes, start, end);
+  }
+
   /** Of a path, for look-up tables beside the tree's own. */
   hash(bytes: Uint8Array, start: number, end: number): number {
     return this.index.hash(bytes, start, end);

@@ -46,27 +46,34 @@ export const NO_SESSION: SessionId = new SessionId(0, 0);
  * A map keyed by session id. Iterates in insertion order of the low half, then of the high half
  * (deterministic for equal histories). Look-ups allocate nothing.
  */
-export class SessionMap<T> {
+export class SessionMap<T extends NonNullable<unknown>> {
   // Ids of one server differ in their low half first, so the inner maps have one entry nearly
   // always.
   readonly #byLow = new Map<number, Map<number, T>>();
   #size = 0;
+  // What was looked up last: requests of one session come one after the other.
+  #lastHigh = 0;
+  #lastLow = 0;
+  #last: T | undefined;
 
   get size(): number {
     return this.#size;
   }
 
   get(id: SessionId): T | undefined {
-    return this.#byLow.get(id.low)?.get(id.high);
+    return this.getHalves(id.high, id.low);
   }
 
   /** As {@link get}, with the halves as signed int32. */
   getHalves(high: number, low: number): T | undefined {
-    return this.#byLow.get(low)?.get(high);
+    if (low === this.#lastLow && high === this.#lastHigh) return this.#last;
+    const found = this.#byLow.get(low)?.get(high);
+    this.#remember(high, low, found);
+    return found;
   }
 
   has(id: SessionId): boolean {
-    return this.#byLow.get(id.low)?.has(id.high) ?? false;
+    return this.get(id) !== undefined;
   }
 
   set(id: SessionId, value: T): void {
@@ -74,6 +81,7 @@ export class SessionMap<T> {
     if (byHigh === undefined) this.#byLow.set(id.low, (byHigh = new Map()));
     if (!byHigh.has(id.high)) this.#size += 1;
     byHigh.set(id.high, value);
+    this.#remember(id.high, id.low, value);
   }
 
   /** @returns whether the id was there. */
@@ -82,12 +90,20 @@ export class SessionMap<T> {
     if (byHigh === undefined || !byHigh.delete(id.high)) return false;
     if (byHigh.size === 0) this.#byLow.delete(id.low);
     this.#size -= 1;
+    this.#remember(id.high, id.low, undefined);
     return true;
   }
 
   clear(): void {
     this.#byLow.clear();
     this.#size = 0;
+    this.#last = undefined;
+  }
+
+  #remember(high: number, low: number, value: T | undefined): void {
+    this.#lastHigh = high;
+    this.#lastLow = low;
+    this.#last = value;
   }
 
   *values(): IterableIterator<T> {

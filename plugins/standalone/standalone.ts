@@ -19,9 +19,17 @@ import { OPCODES } from "../../core/wire/opcodes.ts";
 import type { SessionId } from "../../core/wire/session_id.ts";
 import type { Zxid } from "../../core/wire/zxid.ts";
 
-/** Bytes at which a batch is closed and the next begun. */
-const BATCH_BYTES_MAX = 4 * 1024 * 1024;
-const BATCH_BYTES_FRESH = 64 * 1024;
+/**
+ * Bytes at which a batch is closed and the next begun. A quick disk takes so many in about the time
+ * that preparing them takes: larger batches would leave disk and processor waiting for each other.
+ */
+const BATCH_BYTES = 64 * 1024;
+/** The same on a disk that is slow to sync, which then does so less often. */
+const BATCH_BYTES_SLOW = 4 * 1024 * 1024;
+/** Time to append one batch above which the disk counts as slow, ms. */
+const SLOW_APPEND_MS = 8;
+/** Room for the transaction, too, that fills a batch. */
+const BATCH_BYTES_FRESH = BATCH_BYTES + 16 * 1024;
 /** Buffers kept for batches to come. */
 const SPARE_BUFFERS_MAX = 4;
 /** Longest time that stopping waits for the disk, ms. */
@@ -63,6 +71,7 @@ export class StandaloneConsensus implements Consensus {
   #batchCount = 0;
   readonly #full: FullBatch[] = [];
   #batchTimeMs = 0;
+  #batchBytesMax = BATCH_BYTES;
   /** Of the transaction being prepared. */
   readonly #stamp = { zxid: 0, timeMs: 0 };
   #replica: Replica | undefined;
@@ -169,7 +178,7 @@ export class StandaloneConsensus implements Consensus {
     this.#batchCount += 1;
     if (request.opcode === OPCODES.createSession) this.#trackNew(request);
     else if (request.opcode === OPCODES.closeSession) this.#tracker?.close(request.session);
-    if (this.#batch.length >= BATCH_BYTES_MAX) this.#closeBatch();
+    if (this.#batch.length >= this.#batchBytesMax) this.#closeBatch();
     this.#schedule();
   }
 
@@ -218,19 +227,24 @@ export class StandaloneConsensus implements Consensus {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#writing !== undefined) return;
+    if (this.#writing !== undefined || this.#status.serving === "none") return;
+    if (this.#full.length > 0) return this.#beginWriting();
+    if (this.#scheduled) return;
     this.#scheduled = true;
     this.#clock.defer(() => {
       this.#scheduled = false;
       // Stopped meanwhile: the storage may be closed already.
-      if (this.#writing !== undefined || this.#status.serving === "none") return;
-      this.#writing = this.#write()
-        .catch((error) => this.#fail(error))
-        .finally(() => {
-          this.#writing = undefined;
-          if (this.#hasWork()) this.#schedule();
-        });
+      if (this.#writing === undefined && this.#status.serving !== "none") this.#beginWriting();
     });
+  }
+
+  #beginWriting(): void {
+    this.#writing = this.#write()
+      .catch((error) => this.#fail(error))
+      .finally(() => {
+        this.#writing = undefined;
+        if (this.#hasWork()) this.#schedule();
+      });
   }
 
   #hasWork(): boolean {
@@ -244,7 +258,9 @@ export class StandaloneConsensus implements Consensus {
     while (under !== undefined) {
       await under.done;
       const { batch, buffer } = under.full;
-      this.#fsyncTime.observe(this.#clock.now() - under.beganMs);
+      const tookMs = this.#clock.now() - under.beganMs;
+      this.#fsyncTime.observe(tookMs);
+      this.#batchBytesMax = tookMs > SLOW_APPEND_MS ? BATCH_BYTES_SLOW : BATCH_BYTES;
       under = this.#appendNext();
       this.#deliver(batch);
       buffer.clear();

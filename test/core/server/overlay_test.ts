@@ -1,7 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Overlay } from "../../../core/server/overlay.ts";
-import { STAT } from "../../../core/tree/digest.ts";
 import { Tree } from "../../../core/tree/tree.ts";
 import { JuteReader, JuteWriter } from "../../../core/wire/jute.ts";
 import { SessionId } from "../../../core/wire/session_id.ts";
@@ -19,8 +18,7 @@ function create(overlay: Overlay, text: string, zxid: number, owner?: SessionId)
   overlay.change(node, zxid);
   node.exists = true;
   node.stampNew(zxid, 1000 + zxid);
-  node.ints[STAT.owner] = owner?.high ?? 0;
-  node.ints[STAT.owner + 1] = owner?.low ?? 0;
+  node.setOwner(owner?.high ?? 0, owner?.low ?? 0);
   overlay.commit(node);
 }
 
@@ -28,7 +26,7 @@ function setVersion(overlay: Overlay, text: string, version: number, zxid: numbe
   const path = ENCODER.encode(text);
   const node = overlay.look(path, 0, path.length);
   overlay.change(node, zxid);
-  node.ints[STAT.version] = version;
+  node.version = version;
   overlay.commit(node);
 }
 

@@ -23,6 +23,31 @@ test("what comes while a batch is on its way to disk goes with the next, togethe
   await server.stop();
 });
 
+test("much that comes at once goes in batches, on a disk slow to sync in larger ones", async () => {
+  const { server, disk, clock } = await startServer();
+  const { line } = await Line.open(server);
+  const data = "d".repeat(10_000);
+  const sendMany = async (firstXid: number): Promise<number> => {
+    const before = disk.appends;
+    for (let xid = firstXid; xid < firstXid + 40; xid++) {
+      line.send(frames.create(xid, `/n${xid}`, { data }));
+    }
+    await settle();
+    assert.is(line.takeShort().length, 40);
+    return disk.appends - before;
+  };
+  assert.ok((await sendMany(1)) >= 5);
+  disk.shut();
+  line.send(frames.create(100, "/slow"));
+  await settle();
+  clock.advance(20);
+  disk.open();
+  await settle();
+  assert.is(line.takeShort().length, 1);
+  assert.ok((await sendMany(200)) <= 2);
+  await server.stop();
+});
+
 test("a checkpoint follows snapCount transactions, and writes go on meanwhile", async () => {
   const disk = new GatedStorage();
   const { checkpoint } = disk.storage;
