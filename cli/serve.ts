@@ -10,6 +10,7 @@ import { containerLogLevel } from "./config/container_env.ts";
 import { loadConfig } from "./config/load.ts";
 import type { Setting } from "./config/properties.ts";
 import { ConfigError, type ServerConfig } from "./config/server_config.ts";
+import { tuneEngine } from "./engine.ts";
 import { EXIT_CODES } from "./exit_codes.ts";
 
 interface ServeFlags {
@@ -60,6 +61,7 @@ Exit codes: 0 stopped by a signal; 1 unexpected failure; 2 wrong usage or config
 3 data directory or disk; 4 address in use or not available.`;
 
 async function serve(file: string | undefined, flags: ServeFlags): Promise<number> {
+  tuneEngine();
   try {
     const { config, warnings, origin } = loadConfig({
       file,
