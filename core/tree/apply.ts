@@ -58,7 +58,7 @@ export class Applier {
    * `tree.lastZxid` moves after the effects, of a multi once (ZOOKEEPER-3127).
    *
    * @param prepared the node that it changes first, where it was prepared here: that saves a
-   * setData the look-up and the checksum.
+   * create and a setData a look-up, and a setData the checksum.
    * @throws {ZkError} `MarshallingError` or `Unimplemented` when the bytes are not a transaction;
    * nothing was applied then.
    */
@@ -118,7 +118,9 @@ export class Applier {
   #create(type: number): void {
     const tree = this.#tree;
     const { bytes, start, end } = this.#path;
-    const parent = tree.find(bytes, start, parentEnd(bytes, start, end));
+    // Preparing touches the parent first.
+    const guess = this.#prepared?.treeNode ?? NO_NODE;
+    const parent = tree.findFrom(guess, bytes, start, parentEnd(bytes, start, end));
     if (parent === NO_NODE) return this.#listener.failed(ERROR_CODES.NoNode);
     const { aclStart, aclEnd } = this.#cursor;
     const aclId = tree.aclTable.internBytes(bytes, aclStart, aclEnd);
