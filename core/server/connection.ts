@@ -159,7 +159,7 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
     this.#context.disconnected(this);
   }
 
-  flushed(_sizeBytes: number, drained: boolean): void {
+  flushed(drained: boolean): void {
     if (!drained) this.#blocked = true;
   }
 
@@ -247,7 +247,7 @@ export class ClientConnection implements ByteSink, FrameSink, Outlet, Watcher {
     const { output, statistics } = this.#context;
     output.append(this, frame);
     this.counters.sent += 1;
-    statistics.packetsSent += 1;
+    statistics.notified(frame.length);
   }
 
   /** Counts a reply that has been appended. */

@@ -15,8 +15,8 @@ export interface Outlet {
   pending: JuteWriter | undefined;
   /** Instead: the one frame there is to send, which others get as well. */
   shared: Uint8Array | undefined;
-  /** The transport took `sizeBytes`; `drained` is its answer. */
-  flushed(sizeBytes: number, drained: boolean): void;
+  /** The transport took what gathered; `drained` is its answer. */
+  flushed(drained: boolean): void;
 }
 
 /**
@@ -71,18 +71,17 @@ export class Output {
     const { transport, shared, pending: writer } = outlet;
     if (shared !== undefined) {
       outlet.shared = undefined;
-      outlet.flushed(shared.length, transport.write(shared));
+      outlet.flushed(transport.write(shared));
       return;
     }
     if (writer === undefined) return;
     outlet.pending = undefined;
-    const sizeBytes = writer.length;
-    const drained = sizeBytes === 0 || transport.write(writer.view());
+    const drained = writer.length === 0 || transport.write(writer.view());
     // While the transport still holds the bytes, the buffer is its own.
     if (transport.bufferedBytes > 0) writer.detach(BUFFER_BYTES);
     else writer.clear();
     this.#keep(writer);
-    outlet.flushed(sizeBytes, drained);
+    outlet.flushed(drained);
   }
 
   #take(): JuteWriter {

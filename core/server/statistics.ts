@@ -57,6 +57,7 @@ export class Statistics {
   readonly revalidations: Counter;
   readonly bytesReceived: Counter;
   readonly responseBytes: Counter;
+  readonly watchBytes: Counter;
   readonly authFailed: Counter;
   readonly createsRefused: Counter;
   readonly commits: Counter;
@@ -88,6 +89,7 @@ export class Statistics {
     this.revalidations = count("connection_revalidate_count", "Sessions that reconnected");
     this.bytesReceived = count("bytes_received_count", "Bytes received from clients");
     this.responseBytes = count("response_bytes", "Bytes of answers to clients");
+    this.watchBytes = count("watch_bytes", "Bytes of notifications to clients");
     this.authFailed = count("auth_failed_count", "Auth packets refused");
     this.createsRefused = count("creates_refused_count", "Creates refused for want of memory");
     this.commits = count("commit_count", "Transactions applied");
@@ -123,6 +125,12 @@ export class Statistics {
   took(connection: ClientConnection, ms: number, times: number): void {
     this.latency.add(ms, times);
     if (ms > this.#warnings.slowMs) this.#warnings.slow(connection, ms, times);
+  }
+
+  /** A notification went out. @param frameBytes with the length that stands before it. */
+  notified(frameBytes: number): void {
+    this.packetsSent += 1;
+    this.watchBytes.value += frameBytes - FRAME_LENGTH_BYTES;
   }
 
   /** A reply went out to a connection. @param frameBytes with the length that stands before it. */

@@ -110,7 +110,7 @@ test("each kind of change tells those whom it concerns, in Apache's order", asyn
 });
 
 test("a recursive watch tells of all below, each by its own path", async () => {
-  const { server } = await startServer();
+  const { server, counter } = await startServer();
   const { line } = await Line.open(server);
   await line.ask(frames.addWatch(1, "/", 1));
   const answers = await line.ask(
@@ -121,6 +121,8 @@ test("a recursive watch tells of all below, each by its own path", async () => {
   );
   const events = answers.filter((answer) => answer.startsWith("event"));
   assert.equal(events, ["event 1 /a", "event 1 /a/b", "event 3 /a/b", "event 2 /a/b"]);
+  // Each a header of 16 bytes, type, state, and the path with its length.
+  assert.is(counter("watch_bytes"), 4 * (16 + 12) + "/a".length + 3 * "/a/b".length);
   await server.stop();
 });
 
