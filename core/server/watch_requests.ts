@@ -96,7 +96,8 @@ export function changeWatches(reading: Reading, remove: boolean): ErrorName | un
     const found =
       dataWatches.has(path, connection, kinds.data) ||
       childWatches.has(path, connection, kinds.child);
-    return found ? undefined : "NoWatcher";
+    // Apache looks for a path's part after part, of which the empty one has none.
+    return found && path !== "" ? undefined : "NoWatcher";
   }
   const data = dataWatches.remove(path, connection, kinds.data);
   const child = childWatches.remove(path, connection, kinds.child);

@@ -25,6 +25,14 @@ export const EXAMPLES: Readonly<Record<string, Program>> = {
     { ...OPEN, path: null, flags: 9 },
     { op: "removeWatches", path: null, mode: 3 },
   ),
+  "a watch on the empty path can be removed, and is never found": oneBatch(
+    { op: "setWatches2", since: "zero", lists: [[], [], [], [""], [""]] },
+    { op: "checkWatches", path: "", mode: 1 },
+    { op: "checkWatches", path: "", mode: 2 },
+    { op: "checkWatches", path: "", mode: 3 },
+    { op: "removeWatches", path: "", mode: 3 },
+    { op: "removeWatches", path: "", mode: 3 },
+  ),
   "sasl is declined without ado": oneBatch({ op: "sasl" }, { op: "whoAmI" }),
   "a create inside of a multi is read by opcode and flag": oneBatch(
     { op: "multi", ops: [{ ...OPEN, op: "createTTL", flags: 0, ttl: 5 }] },

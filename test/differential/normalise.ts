@@ -149,10 +149,11 @@ function saslText(token: Uint8Array | null): Json {
   return token === null ? null : withoutChance(TEXT.decode(token));
 }
 
-/** Neighbours of equal permissions and scheme are sorted: `auth` expands in no certain order. */
+/** Neighbours of equal permissions are sorted where `auth` may have made them, in any order. */
 function readAcl(reader: FrameReader): Json {
   const entry = (): string => `${reader.int()} ${reader.text()}:${reader.text()}`;
-  const kindOf = (line: string): string => line.slice(0, line.indexOf(":"));
+  const kindOf = (line: string): string =>
+    line.slice(0, line.indexOf(":")).replace(/digest|sasl|x509/, "auth");
   const lines = reader.list(entry) ?? [];
   const firstOfKind = lines.map((line, index) => {
     let first = index;
