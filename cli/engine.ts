@@ -6,7 +6,8 @@ import { setFlagsFromString } from "node:v8";
  */
 const INLINED_BYTES = 8_000;
 
-/** Tunes the engine for a server; runtimes without V8 take no notice. */
+/** Tunes the engine for a server. */
 export function tuneEngine(): void {
+  if ("Bun" in globalThis) return; // Its engine is another one.
   setFlagsFromString(`--max-inlined-bytecode-size-cumulative=${INLINED_BYTES}`);
 }

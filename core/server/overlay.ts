@@ -76,7 +76,7 @@ export class Overlay {
       into.crc = tree.crcOfPathAndData(node);
       into.digest = tree.digest(node);
     }
-    tree.copyStatInts(node, into.ints, into.at);
+    tree.copyStatInts(node, into.ints, into.statAt);
     return into;
   }
 
@@ -134,7 +134,7 @@ export class Overlay {
     if (!node.exists) return;
     if (node.isOwned) this.#own(node);
     if (node.isSystem) return;
-    node.digest = digestOfStat(node.crc, node.ints, node.at);
+    node.digest = digestOfStat(node.crc, node.ints, node.statAt);
     this.#sum.add(node.digest);
   }
 
@@ -170,7 +170,10 @@ export class Overlay {
     }
   }
 
-  /** The first node of the next transaction to be applied; undefined when none is in flight. */
+  /**
+   * The first node that is changed by what is in flight: by the next transaction to be applied, or
+   * by a later one when that changes none.
+   */
   get nextNode(): PendingNode | undefined {
     return this.#changes.first;
   }

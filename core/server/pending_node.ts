@@ -34,55 +34,61 @@ export class PendingNode {
   crc = 0;
   /** Its part of the tree's digest; 0 where it has none. */
   digest = 0;
-  /** Holds the stat from {@link at} on, laid out as {@link STAT}. */
+  /** Holds the stat from {@link statAt} on, laid out as {@link STAT}. */
   readonly ints: Int32Array;
-  readonly at: number;
+  readonly statAt: number;
   #pathRoom: number;
 
   /** Takes memory that may lie in one piece with that of others. */
-  constructor(ints: Int32Array, at: number, path: Uint8Array, pathAt: number, pathRoom: number) {
+  constructor(
+    ints: Int32Array,
+    statAt: number,
+    path: Uint8Array,
+    pathAt: number,
+    pathRoom: number,
+  ) {
     this.ints = ints;
-    this.at = at;
+    this.statAt = statAt;
     this.path = path;
     this.pathAt = pathAt;
     this.#pathRoom = pathRoom;
   }
 
   get version(): number {
-    return this.ints[this.at + STAT.version] as number;
+    return this.ints[this.statAt + STAT.version] as number;
   }
 
   set version(version: number) {
-    this.ints[this.at + STAT.version] = version;
+    this.ints[this.statAt + STAT.version] = version;
   }
 
   get cversion(): number {
-    return this.ints[this.at + STAT.cversion] as number;
+    return this.ints[this.statAt + STAT.cversion] as number;
   }
 
   set cversion(cversion: number) {
-    this.ints[this.at + STAT.cversion] = cversion;
+    this.ints[this.statAt + STAT.cversion] = cversion;
   }
 
   get aversion(): number {
-    return this.ints[this.at + STAT.aversion] as number;
+    return this.ints[this.statAt + STAT.aversion] as number;
   }
 
   set aversion(aversion: number) {
-    this.ints[this.at + STAT.aversion] = aversion;
+    this.ints[this.statAt + STAT.aversion] = aversion;
   }
 
   get ownerHigh(): number {
-    return this.ints[this.at + STAT.owner] as number;
+    return this.ints[this.statAt + STAT.owner] as number;
   }
 
   get ownerLow(): number {
-    return this.ints[this.at + STAT.owner + 1] as number;
+    return this.ints[this.statAt + STAT.owner + 1] as number;
   }
 
   setOwner(high: number, low: number): void {
-    this.ints[this.at + STAT.owner] = high;
-    this.ints[this.at + STAT.owner + 1] = low;
+    this.ints[this.statAt + STAT.owner] = high;
+    this.ints[this.statAt + STAT.owner + 1] = low;
   }
 
   /** Whether a session, a container or a time to live is in the owner's place. */
@@ -95,6 +101,11 @@ export class PendingNode {
     return this.pathLength === 0
       ? "/"
       : decodeUtf8(this.path, this.pathAt, this.pathAt + this.pathLength);
+  }
+
+  /** Bytes that there is memory for. */
+  get pathRoom(): number {
+    return this.#pathRoom;
   }
 
   setPath(bytes: Uint8Array, start: number, end: number): void {
@@ -118,15 +129,15 @@ export class PendingNode {
     return true;
   }
 
-  /** Sets a 64-bit field of {@link ints}. */
+  /** Sets a 64-bit field of the stat. */
   setLong(field: number, value: number): void {
-    this.ints[this.at + field] = zxidHigh(value);
-    this.ints[this.at + field + 1] = zxidLow(value);
+    this.ints[this.statAt + field] = zxidHigh(value);
+    this.ints[this.statAt + field + 1] = zxidLow(value);
   }
 
   /** Makes the stat that of a node made just now. */
   stampNew(zxid: Zxid, timeMs: number): void {
-    const { ints, at } = this;
+    const { ints, statAt: at } = this;
     for (let i = 0; i < STAT_INTS; i++) ints[at + i] = 0;
     this.setLong(STAT.czxid, zxid);
     this.setLong(STAT.mzxid, zxid);
@@ -145,8 +156,8 @@ export class PendingNode {
     this.acls = other.acls;
     this.crc = other.crc;
     this.digest = other.digest;
-    const { ints, at } = this;
-    const { ints: from, at: fromAt } = other;
+    const { ints, statAt: at } = this;
+    const { ints: from, statAt: fromAt } = other;
     // Cheaper than `set` for so few.
     for (let i = 0; i < STAT_INTS; i++) ints[at + i] = from[fromAt + i] as number;
   }

@@ -21,8 +21,8 @@ export class PendingPool {
 
   give(node: PendingNode): void {
     node.zxid = 0;
-    // One that holds a very long path is not worth keeping.
-    if (this.#idle.length < IDLE_MAX && node.pathLength <= PATH_BYTES_KEPT) this.#idle.push(node);
+    // One that has held a very long path is not worth keeping.
+    if (this.#idle.length < IDLE_MAX && node.pathRoom <= PATH_BYTES_KEPT) this.#idle.push(node);
   }
 
   #make(): PendingNode {

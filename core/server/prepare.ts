@@ -86,7 +86,10 @@ export class TreePreparer implements Preparer {
     this.#overlay.release(zxid);
   }
 
-  /** The first node of the next transaction to be applied; undefined when none is in flight. */
+  /**
+   * The first node that is changed by what is in flight: by the next transaction to be applied, or
+   * by a later one when that changes none.
+   */
   get nextNode(): PendingNode | undefined {
     return this.#overlay.nextNode;
   }

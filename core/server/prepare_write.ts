@@ -163,6 +163,7 @@ export class WriteOperations {
     const cversion = (parent.cversion + 1) | 0;
     out.int(cversion);
     if (this.txnType === OPCODES.createTtl) out.long(ttlMs);
+    // The parent first: applying looks for it there.
     this.#childChanged(parent, 1, cversion);
     this.#overlay.change(node, this.context.zxid);
     node.exists = true;

@@ -20,7 +20,10 @@ export interface PreparedNode {
   readonly zxid: Zxid;
   /** The index that it had when it was looked at, or `NO_NODE`; another may have it by now. */
   readonly treeNode: number;
-  /** Running CRC of path and data after that transaction. */
+  /**
+   * Running CRC of path and data after that transaction; of no meaning below `/zookeeper`. Where it
+   * is taken over, a server's own digests check the stat alone; those of other servers the data too.
+   */
   readonly crc: number;
 }
 
@@ -118,7 +121,7 @@ export class Applier {
   #create(type: number): void {
     const tree = this.#tree;
     const { bytes, start, end } = this.#path;
-    // Preparing touches the parent first.
+    // Preparing changes the parent first; a guess that is wrong costs a look-up.
     const guess = this.#prepared?.treeNode ?? NO_NODE;
     const parent = tree.findFrom(guess, bytes, start, parentEnd(bytes, start, end));
     if (parent === NO_NODE) return this.#listener.failed(ERROR_CODES.NoNode);

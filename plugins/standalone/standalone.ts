@@ -20,16 +20,15 @@ import type { SessionId } from "../../core/wire/session_id.ts";
 import type { Zxid } from "../../core/wire/zxid.ts";
 
 /**
- * Bytes at which a batch is closed and the next begun. A quick disk takes so many in about the time
- * that preparing them takes: larger batches would leave disk and processor waiting for each other.
+ * Bounds of a batch, bytes. It is closed, and the next begun, at what the disk takes in about the
+ * time of a sync. Smaller ones would be more syncs; with larger ones disk and processor would wait
+ * for each other.
  */
-const BATCH_BYTES = 64 * 1024;
-/** The same on a disk that is slow to sync, which then does so less often. */
-const BATCH_BYTES_SLOW = 4 * 1024 * 1024;
-/** Time to append one batch above which the disk counts as slow, ms. */
-const SLOW_APPEND_MS = 8;
-/** Room for the transaction, too, that fills a batch. */
-const BATCH_BYTES_FRESH = BATCH_BYTES + 16 * 1024;
+const BATCH_BYTES_MIN = 64 * 1024;
+const BATCH_BYTES_MAX = 4 * 1024 * 1024;
+const BATCH_BYTES_PER_MS = 128 * 1024;
+/** Room for a transaction, too, that fills a batch. */
+const BATCH_BYTES_FRESH = BATCH_BYTES_MIN + 16 * 1024;
 /** Buffers kept for batches to come. */
 const SPARE_BUFFERS_MAX = 4;
 /** Longest time that stopping waits for the disk, ms. */
@@ -71,7 +70,9 @@ export class StandaloneConsensus implements Consensus {
   #batchCount = 0;
   readonly #full: FullBatch[] = [];
   #batchTimeMs = 0;
-  #batchBytesMax = BATCH_BYTES;
+  #batchBytesMax = BATCH_BYTES_MIN;
+  /** Time of the quickest among the last appends, ms: others may have waited for the processor. */
+  #appendMs = 0;
   /** Of the transaction being prepared. */
   readonly #stamp = { zxid: 0, timeMs: 0 };
   #replica: Replica | undefined;
@@ -80,6 +81,7 @@ export class StandaloneConsensus implements Consensus {
   #ticking: Cancel | undefined;
   #lastZxid: Zxid = 0;
   #scheduled = false;
+  #isWriting = false;
   #writing: Promise<void> | undefined;
   #status: ConsensusStatus = { role: "standalone", serving: "none", serverId: 1, epoch: 0 };
 
@@ -227,24 +229,33 @@ export class StandaloneConsensus implements Consensus {
   }
 
   #schedule(): void {
-    if (this.#writing !== undefined || this.#status.serving === "none") return;
+    if (this.#isWriting || this.#status.serving === "none") return;
     if (this.#full.length > 0) return this.#beginWriting();
     if (this.#scheduled) return;
     this.#scheduled = true;
     this.#clock.defer(() => {
       this.#scheduled = false;
       // Stopped meanwhile: the storage may be closed already.
-      if (this.#writing === undefined && this.#status.serving !== "none") this.#beginWriting();
+      if (!this.#isWriting && this.#status.serving !== "none") this.#beginWriting();
     });
   }
 
   #beginWriting(): void {
+    // Before anything else: whoever is answered may submit more at once.
+    this.#isWriting = true;
     this.#writing = this.#write()
       .catch((error) => this.#fail(error))
       .finally(() => {
+        this.#isWriting = false;
         this.#writing = undefined;
         if (this.#hasWork()) this.#schedule();
       });
+  }
+
+  #appended(tookMs: number): void {
+    this.#appendMs = Math.min(tookMs, this.#appendMs * 1.5 + 0.1);
+    const bytes = this.#appendMs * BATCH_BYTES_PER_MS;
+    this.#batchBytesMax = Math.min(Math.max(bytes, BATCH_BYTES_MIN), BATCH_BYTES_MAX);
   }
 
   #hasWork(): boolean {
@@ -260,7 +271,7 @@ export class StandaloneConsensus implements Consensus {
       const { batch, buffer } = under.full;
       const tookMs = this.#clock.now() - under.beganMs;
       this.#fsyncTime.observe(tookMs);
-      this.#batchBytesMax = tookMs > SLOW_APPEND_MS ? BATCH_BYTES_SLOW : BATCH_BYTES;
+      this.#appended(tookMs);
       under = this.#appendNext();
       this.#deliver(batch);
       buffer.clear();

@@ -1,6 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Overlay } from "../../../core/server/overlay.ts";
+import { PendingPool } from "../../../core/server/pending_pool.ts";
 import { Tree } from "../../../core/tree/tree.ts";
 import { JuteReader, JuteWriter } from "../../../core/wire/jute.ts";
 import { SessionId } from "../../../core/wire/session_id.ts";
@@ -111,6 +112,19 @@ test("an ephemeral that another session makes anew in flight is that session's",
   assert.equal(close(overlay, first, 4), []);
   assert.is(versionOf(overlay, "/e"), 0);
   assert.equal(close(overlay, second, 5), ["/e"]);
+});
+
+test("a pending node that has held a very long path is not kept", () => {
+  const pool = new PendingPool();
+  const node = pool.take();
+  const path = new Uint8Array(1_000_000);
+  node.setPath(path, 0, path.length);
+  node.setPath(path, 0, 5);
+  pool.give(node);
+  assert.is.not(pool.take(), node);
+  const short = pool.take();
+  pool.give(short);
+  assert.is(pool.take(), short);
 });
 
 test("more in flight than the tables begin with, and a rollback across their growth", () => {

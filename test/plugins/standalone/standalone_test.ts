@@ -1,6 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Snapshot } from "../../../core/contracts/storage.ts";
+import { OPCODES } from "../../../core/wire/opcodes.ts";
 import { GatedStorage } from "../../core/gated_storage.ts";
 import { settle } from "../../core/manual_clock.ts";
 import { startServer } from "../../core/server/fixture.ts";
@@ -23,7 +24,7 @@ test("what comes while a batch is on its way to disk goes with the next, togethe
   await server.stop();
 });
 
-test("much that comes at once goes in batches, on a disk slow to sync in larger ones", async () => {
+test("much that comes at once goes in batches, in larger ones on a disk slow to sync", async () => {
   const { server, disk, clock } = await startServer();
   const { line } = await Line.open(server);
   const data = "d".repeat(10_000);
@@ -37,14 +38,41 @@ test("much that comes at once goes in batches, on a disk slow to sync in larger 
     return disk.appends - before;
   };
   assert.ok((await sendMany(1)) >= 5);
+  for (let xid = 100; xid < 110; xid++) {
+    disk.shut();
+    line.send(frames.create(xid, `/slow${xid}`));
+    await settle();
+    clock.advance(5);
+    disk.open();
+    await settle();
+    assert.is(line.takeShort().length, 1);
+  }
+  assert.ok((await sendMany(200)) <= 2);
+  await server.stop();
+});
+
+test("one batch at a time is on its way, also when the answers to syncs let more in", async () => {
+  const { server, disk } = await startServer();
+  const { line } = await Line.open(server);
+  const before = disk.appends;
   disk.shut();
-  line.send(frames.create(100, "/slow"));
+  // The syncs fill the connection's queue, so that the writes are read when they are answered.
+  const long = `/${"x".repeat(1_000_000)}`;
+  for (let xid = 1; xid <= 5; xid++)
+    line.send(frames.frame(xid, OPCODES.sync, (w) => w.string(long)));
+  const data = "d".repeat(70_000);
+  for (let xid = 11; xid <= 13; xid++) line.send(frames.create(xid, `/n${xid}`, { data }));
   await settle();
-  clock.advance(20);
+  line.send(frames.create(20, "/n20"));
+  await settle();
+  assert.is(disk.appends - before, 1);
   disk.open();
   await settle();
-  assert.is(line.takeShort().length, 1);
-  assert.ok((await sendMany(200)) <= 2);
+  const xids = [1, 2, 3, 4, 5, 11, 12, 13, 20];
+  assert.equal(
+    line.takeShort(),
+    xids.map((xid) => `${xid}:0`),
+  );
   await server.stop();
 });
 
