@@ -22,7 +22,7 @@ export interface PreparedNode {
   readonly treeNode: number;
   /**
    * Running CRC of path and data after that transaction; of no meaning below `/zookeeper`. Where it
-   * is taken over, a server's own digests check the stat alone; those of other servers the data too.
+   * is taken over, a server's own digests check the stat alone; those of others the data too.
    */
   readonly crc: number;
 }
