@@ -176,8 +176,10 @@ class Run {
     if (!session.connected) return;
     const isUninvited = this.#program.isUninvited === true;
     const ends = isUninvited || ops.some(endsConnection);
-    // What a server has not sent when it closes is lost; a ping could slip in before it does.
-    if (ends && !isUninvited) await session.barrier();
+    // What a server has not sent when it closes is lost; a ping could slip in before it does. And
+    // over TLS Apache's answer to a login may overtake events, which another thread hands over.
+    const mayOvertake = ops.some(({ op }) => op === "auth" || op === "sasl");
+    if ((ends || mayOvertake) && !isUninvited) await session.barrier();
     await session.request(ops);
     if (ends) await session.ended(CLOSE_MS_MAX);
   }
