@@ -26,6 +26,7 @@ import type { Zxid } from "../../core/wire/zxid.ts";
  */
 const BATCH_BYTES_MIN = 64 * 1024;
 const BATCH_BYTES_MAX = 4 * 1024 * 1024;
+/** What a disk is taken to write in a millisecond. */
 const BATCH_BYTES_PER_MS = 256 * 1024;
 /** Room for a transaction, too, that fills a batch. */
 const BATCH_BYTES_FRESH = BATCH_BYTES_MIN + 16 * 1024;
