@@ -160,6 +160,7 @@ export class PowerRun {
     const target = acknowledgedMin * (1 + this.#random());
     let killed: Promise<void> | undefined;
     const visiting = this.#visitors!.run();
+    visiting.catch(() => {}); // Told below, where it is waited for.
     await this.writeUntilGone((acknowledged) => {
       if (acknowledged >= target) killed ??= this.#killSoon();
     });
