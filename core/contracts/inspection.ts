@@ -127,6 +127,19 @@ export interface ServerLimits {
   readonly maxClientCnxns: number;
 }
 
+/** All quotas below one child of the root (`QuotaMetricsUtils`). */
+export interface NamespaceQuota {
+  /** The child's name. */
+  readonly namespace: string;
+  /** Znodes: hard limits where there are any, else soft ones; a quota without either counts -1. */
+  readonly countLimit: number;
+  /** Of the same kind, bytes. */
+  readonly bytesLimit: number;
+  /** Znodes that are there. */
+  readonly countUsage: number;
+  readonly bytesUsage: number;
+}
+
 /**
  * What an operator may ask of a running server: the source of four-letter words and of the figures
  * that are computed on demand. Every method answers at once from this server's own state, and none
@@ -151,6 +164,8 @@ export interface ServerInspection {
   /** Sessions that own ephemeral znodes. */
   ephemerals(): readonly SessionPaths[];
   watchSummary(): WatchSummary;
+  /** What quotas allow and what is used, summed up by the first name of their paths. */
+  quotas(): readonly NamespaceQuota[];
   /** Sessions connected here that have data watches. */
   dataWatches(): readonly SessionPaths[];
   /** Tree digests noted on the way, at most 1,024, in ascending order; none when they are off. */

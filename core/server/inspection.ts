@@ -2,6 +2,7 @@ import type { ConsensusStatus, EnsembleFigures } from "../contracts/consensus.ts
 import type {
   Bucket,
   ConnectionStats,
+  NamespaceQuota,
   ServerInspection,
   ServerLimits,
   ServerStats,
@@ -12,6 +13,7 @@ import type {
 import type { Metrics } from "../contracts/metrics.ts";
 import type { SessionTracker } from "../contracts/sessions.ts";
 import type { Peer, Transport } from "../contracts/transport.ts";
+import { allQuotas } from "../tree/quota.ts";
 import { NO_NODE, ROOT } from "../tree/tree.ts";
 import { PERMS } from "../wire/opcodes.ts";
 import type { Id } from "../wire/records.ts";
@@ -157,6 +159,23 @@ export class Inspection implements ServerInspection {
       if (paths.length > 0) owners.push({ session: id, paths });
     }
     return owners;
+  }
+
+  quotas(): readonly NamespaceQuota[] {
+    const found = new Map<string, NamespaceQuota>();
+    for (const { path, limits, stats } of allQuotas(this.#server.tree)) {
+      const namespace = path.split("/")[1] ?? "";
+      const { count, bytes, countHardLimit, byteHardLimit } = limits;
+      const before = found.get(namespace);
+      found.set(namespace, {
+        namespace,
+        countLimit: (before?.countLimit ?? 0) + (countHardLimit > -1 ? countHardLimit : count),
+        bytesLimit: (before?.bytesLimit ?? 0) + (byteHardLimit > -1 ? byteHardLimit : bytes),
+        countUsage: (before?.countUsage ?? 0) + (stats?.count ?? 0),
+        bytesUsage: (before?.bytesUsage ?? 0) + (stats?.bytes ?? 0),
+      });
+    }
+    return [...found.values()];
   }
 
   watchSummary(): WatchSummary {

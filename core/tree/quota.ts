@@ -81,25 +81,15 @@ export class Quotas {
 
   /** Looks for quotas in the tree, after it was loaded, and counts anew what each has. */
   rebuild(): void {
-    const tree = this.#tree;
     this.#paths.clear();
-    const top = tree.findPath(QUOTA_ROOT);
-    if (top === NO_NODE) return;
-    for (let n = tree.nextBelow(top, top); n !== NO_NODE; n = tree.nextBelow(n, top)) {
-      const path = tree.pathOf(n);
-      if (isQuotaNode(path, LIMITS_NAME)) this.#paths.add(limitedPath(path));
-    }
+    for (const path of limitedPaths(this.#tree)) this.#paths.add(path);
     for (const path of this.#paths) this.#recount(path);
   }
 
   /** The deepest quota at or above `path`; for prepare, which enforces hard limits. */
   at(path: string): Quota | undefined {
     const limited = this.#deepest(path);
-    if (limited === undefined) return undefined;
-    const text = this.#text(`${QUOTA_ROOT}${limited}/${LIMITS_NAME}`);
-    if (text === undefined) return undefined;
-    const stats = this.#read(`${QUOTA_ROOT}${limited}/${STATS_NAME}`);
-    return { path: limited, limits: parseQuota(text), isReadable: isReadable(text), stats };
+    return limited === undefined ? undefined : readQuota(this.#tree, limited);
   }
 
   /** After a create. */
@@ -133,7 +123,7 @@ export class Quotas {
     const limited = this.#deepest(path);
     if (limited === undefined) return;
     const statsPath = `${QUOTA_ROOT}${limited}/${STATS_NAME}`;
-    const stats = this.#read(statsPath);
+    const stats = readNumbers(this.#tree, statsPath);
     if (stats === undefined) return;
     this.#write(statsPath, { ...stats, count: stats.count + count, bytes: stats.bytes + bytes });
   }
@@ -156,22 +146,45 @@ export class Quotas {
     return undefined;
   }
 
-  #read(path: string): QuotaNumbers | undefined {
-    const text = this.#text(path);
-    return text === undefined ? undefined : parseQuota(text);
-  }
-
-  #text(path: string): string | undefined {
-    const node = this.#tree.findPath(path);
-    if (node === NO_NODE) return undefined;
-    const data = this.#tree.data(node) ?? new Uint8Array(0);
-    return decodeUtf8(data, 0, data.length);
-  }
-
   #write(path: string, numbers: QuotaNumbers): void {
     const node = this.#tree.findPath(path);
     if (node !== NO_NODE) this.#tree.setDataInPlace(node, ENCODER.encode(formatQuota(numbers)));
   }
+}
+
+/** Every quota of a tree, in the order of its znodes below `/zookeeper/quota`. */
+export function allQuotas(tree: Tree): Quota[] {
+  return limitedPaths(tree).flatMap((path) => readQuota(tree, path) ?? []);
+}
+
+function limitedPaths(tree: Tree): string[] {
+  const found: string[] = [];
+  const top = tree.findPath(QUOTA_ROOT);
+  if (top === NO_NODE) return found;
+  for (let n = tree.nextBelow(top, top); n !== NO_NODE; n = tree.nextBelow(n, top)) {
+    const path = tree.pathOf(n);
+    if (isQuotaNode(path, LIMITS_NAME)) found.push(limitedPath(path));
+  }
+  return found;
+}
+
+function readQuota(tree: Tree, path: string): Quota | undefined {
+  const text = textOf(tree, `${QUOTA_ROOT}${path}/${LIMITS_NAME}`);
+  if (text === undefined) return undefined;
+  const stats = readNumbers(tree, `${QUOTA_ROOT}${path}/${STATS_NAME}`);
+  return { path, limits: parseQuota(text), isReadable: isReadable(text), stats };
+}
+
+function readNumbers(tree: Tree, path: string): QuotaNumbers | undefined {
+  const text = textOf(tree, path);
+  return text === undefined ? undefined : parseQuota(text);
+}
+
+function textOf(tree: Tree, path: string): string | undefined {
+  const node = tree.findPath(path);
+  if (node === NO_NODE) return undefined;
+  const data = tree.data(node) ?? new Uint8Array(0);
+  return decodeUtf8(data, 0, data.length);
 }
 
 /** Whether a path is the limits or statistics node of a quota; one on the root is ignored. */

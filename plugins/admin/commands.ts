@@ -17,7 +17,7 @@ import {
   zabState,
 } from "./ensemble.ts";
 import { environment } from "./environment.ts";
-import { readFigures } from "./figures.ts";
+import { monitorName, readFigures } from "./figures.ts";
 import { formatAddress, formatMode, formatPeerState, operationName } from "./format.ts";
 import { traceMaskOf } from "./trace_mask.ts";
 import { SERVER_VERSION } from "./version.ts";
@@ -281,7 +281,7 @@ function monitor({ server, metrics }: Asked): Fields {
   if (server.ensemble !== undefined) fields.push(["peer_state", formatPeerState(server)]);
   const figures = readFigures(server);
   const known = new Set(figures.map(({ name }) => name));
-  for (const { name, value } of figures) fields.push([name, value]);
+  for (const figure of figures) fields.push([monitorName(figure), figure.value]);
   for (const metric of metrics.read()) {
     if (!known.has(metric.name)) fields.push(...monitored(metric));
   }

@@ -10,7 +10,11 @@ import { readFigures } from "./figures.ts";
 export async function exposition(inspection: ServerInspection, metrics: Metrics): Promise<string> {
   const registry = new Registry();
   const figures = readFigures(inspection);
-  for (const { name, help, value } of figures) addGauge(registry, name, help, value);
+  for (const figure of figures) {
+    const { name, key, help, value } = figure;
+    if (key === undefined) addGauge(registry, name, help, value);
+    else gaugeByKey(registry, name, help).set({ key }, value);
+  }
   const known = new Set(figures.map(({ name }) => name));
   for (const metric of metrics.read()) {
     if (!known.has(metric.name)) addMetric(registry, metric);
@@ -23,6 +27,13 @@ export const EXPOSITION_TYPE: string = Registry.PROMETHEUS_CONTENT_TYPE;
 
 function addGauge(registry: Registry, name: string, help: string, value: number): void {
   new Gauge({ name, help, registers: [registry] }).set(value);
+}
+
+/** The gauge of that name, made for the first of its keys. */
+function gaugeByKey(registry: Registry, name: string, help: string): Gauge<"key"> {
+  const known = registry.getSingleMetric(name);
+  if (known instanceof Gauge) return known;
+  return new Gauge({ name, help, labelNames: ["key"], registers: [registry] });
 }
 
 function addMetric(registry: Registry, metric: Metric): void {

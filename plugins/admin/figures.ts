@@ -1,10 +1,12 @@
 import { readdirSync, readFileSync } from "node:fs";
-import type { ServerInspection } from "../../core/contracts/inspection.ts";
+import type { NamespaceQuota, ServerInspection } from "../../core/contracts/inspection.ts";
 
 /** A figure computed when it is asked for. */
 export interface Figure {
   /** Apache ZooKeeper's name, without `zk_`. */
   readonly name: string;
+  /** Which of several figures of this name it is; stands before the name in `mntr`. */
+  readonly key?: string;
   readonly help: string;
   readonly value: number;
   /** Printed with a decimal point even when it is whole. */
@@ -52,7 +54,25 @@ export function readFigures(inspection: ServerInspection): Figure[] {
     figure("min_client_response_size", "size of the smallest answer, bytes", responseSizes.min),
     figure("non_mtls_local_conn_count", "connections without TLS from this machine", local),
   ];
-  return [...figures, ...ensembleFigures(inspection)];
+  return [...figures, ...ensembleFigures(inspection), ...quotaFigures(inspection)];
+}
+
+/** The name that `mntr` gives a figure, without `zk_`. */
+export function monitorName({ name, key }: Figure): string {
+  return key === undefined ? name : `${key}_${name}`;
+}
+
+function quotaFigures(inspection: ServerInspection): Figure[] {
+  const quotas = inspection.quotas();
+  const figures = (name: string, help: string, value: (quota: NamespaceQuota) => number) => {
+    return quotas.map((quota) => ({ name, key: quota.namespace, help, value: value(quota) }));
+  };
+  return [
+    ...figures("quota_count_limit_per_namespace", "znodes allowed", (one) => one.countLimit),
+    ...figures("quota_bytes_limit_per_namespace", "bytes of data allowed", (one) => one.bytesLimit),
+    ...figures("quota_count_usage_per_namespace", "znodes there", (one) => one.countUsage),
+    ...figures("quota_bytes_usage_per_namespace", "bytes of data there", (one) => one.bytesUsage),
+  ];
 }
 
 /** What members have, and leaders; the last ones are not Apache's. */

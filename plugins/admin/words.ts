@@ -5,7 +5,7 @@ import { formatZxid } from "../../core/wire/zxid.ts";
 import { directoryBytes } from "./directory_size.ts";
 import { quorumSettings } from "./ensemble.ts";
 import { environment } from "./environment.ts";
-import { readFigures } from "./figures.ts";
+import { monitorName, readFigures } from "./figures.ts";
 import {
   formatBuckets,
   formatConnection,
@@ -136,8 +136,9 @@ function monitor({ server, metrics }: Asked): string {
     `zk_version\t${SERVER_VERSION}`,
     `zk_server_state\t${formatMode(server)}`,
     ...(server.ensemble === undefined ? [] : [`zk_peer_state\t${formatPeerState(server)}`]),
-    ...figures.map(({ name, value, isFraction }) => {
-      return `zk_${name}\t${isFraction === true ? formatFraction(value) : value}`;
+    ...figures.map((figure) => {
+      const { value, isFraction } = figure;
+      return `zk_${monitorName(figure)}\t${isFraction === true ? formatFraction(value) : value}`;
     }),
     ...metrics.read().flatMap((metric) => (known.has(metric.name) ? [] : monitorLines(metric))),
   );

@@ -137,4 +137,37 @@ test("mntr gives no other name to a figure than Apache ZooKeeper does", async ()
   assert.equal(strange, []);
 });
 
+test("mntr sums up quotas by the first name of their paths, as Apache ZooKeeper does", async () => {
+  const limits: readonly [path: string, text: string][] = [
+    ["/shop/a", "count=5,bytes=100=;byteHardLimit=70;countHardLimit=9"],
+    ["/shop/b", "count=3,bytes=-1"],
+    ["/other", "count=-1,bytes=7"],
+  ];
+  for (const { client } of SCENES.values()) {
+    assert.ok(client);
+    const made = new Set<string>();
+    await client.create("/shop");
+    for (const [path, text] of limits) {
+      await client.create(path, "12345");
+      let at = "/zookeeper/quota";
+      for (const name of path.split("/").slice(1)) {
+        at += `/${name}`;
+        if (!made.has(at)) await client.create(at);
+        made.add(at);
+      }
+      await client.create(`${at}/zookeeper_limits`, text);
+      await client.create(`${at}/zookeeper_stats`, "count=0,bytes=0");
+      await client.create(`${path}/child`, "123");
+    }
+  }
+  const quotasOf = async (kind: ServerKind): Promise<string[]> =>
+    (await ask(kind, "mntr"))
+      .split("\n")
+      .filter((line) => line.includes("_quota_"))
+      .sort();
+  const apache = await quotasOf("apache");
+  assert.is(apache.length, 8);
+  assert.equal(await quotasOf("zookit"), apache);
+});
+
 test.run();

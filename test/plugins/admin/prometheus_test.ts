@@ -43,6 +43,9 @@ test("GET /metrics shows the server's figures and counters under Apache's names"
       "commit_count 4",
       "fsynctime_sum 2.5",
       "fsynctime_count 1",
+      'quota_count_limit_per_namespace{key="shop"} 12',
+      'quota_count_limit_per_namespace{key="other"} -1',
+      'quota_bytes_usage_per_namespace{key="shop"} 16',
     ]) {
       assert.ok(values.includes(line), line);
     }

@@ -1,4 +1,8 @@
-import type { ConnectionStats, ServerInspection } from "../../../core/contracts/inspection.ts";
+import type {
+  ConnectionStats,
+  NamespaceQuota,
+  ServerInspection,
+} from "../../../core/contracts/inspection.ts";
 import type { ByteSink, Connection, Peer } from "../../../core/contracts/transport.ts";
 import { SessionId } from "../../../core/wire/session_id.ts";
 import { makeZxid } from "../../../core/wire/zxid.ts";
@@ -42,6 +46,14 @@ const CONNECTIONS: readonly ConnectionStats[] = [
     session: undefined,
   },
 ];
+
+const QUOTA: NamespaceQuota = {
+  namespace: "shop",
+  countLimit: 12,
+  bytesLimit: 69,
+  countUsage: 4,
+  bytesUsage: 16,
+};
 
 /** A server with one session and one four-letter word under way. */
 export function sampleInspection(changes: Partial<ServerInspection> = {}): ServerInspection {
@@ -88,6 +100,7 @@ export function sampleInspection(changes: Partial<ServerInspection> = {}): Serve
       known: [{ id: SESSION, timeoutMs: 10_000 }],
     }),
     ephemerals: () => [{ session: SESSION, paths: ["/t/e", "/t/e2"] }],
+    quotas: () => [QUOTA, { ...QUOTA, namespace: "other", countLimit: -1 }],
     watchSummary: () => ({ connections: 1, paths: 2, total: 2 }),
     dataWatches: () => [{ session: SESSION, paths: ["/t/no", "/t"] }],
     digests: () => [{ zxid: 0x80, digest: 2n ** 40n }],
