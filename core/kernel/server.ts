@@ -172,7 +172,10 @@ export class KernelServer {
     const consensus = this.#container.get(CONSENSUS);
     this.#services = this.#container.all(SERVICE);
     this.#clients.start(this.#container.all(FIRST_BYTES));
+    const beganMs = this.clock.now();
     await consensus.start(this.#clients.replica);
+    const loading = this.#container.get(METRICS).summary("dbinittime", "Time to load the tree, ms");
+    loading.observe(this.clock.now() - beganMs);
     this.#mayGoOn();
     this.#reaper.start();
     this.#sequences.start();

@@ -83,6 +83,15 @@ function shapeOf(text: string): string {
   );
 }
 
+// Before any other, of which one resets the figures.
+test("monitor tells how long the start took to load the tree, as Apache's does", async () => {
+  for (const kind of ["apache", "zookit"] as const) {
+    const figures = JSON.parse(await textOf(kind, "monitor")) as Record<string, number>;
+    assert.is(figures.cnt_dbinittime, 1, kind);
+    assert.ok((figures.sum_dbinittime ?? 0) > 0, kind);
+  }
+});
+
 const SAME = [
   ...["configuration", "connection_stat_reset", "connections", "dirs", "dump", "get_trace_mask"],
   ...["hash", "initial_configuration", "is_read_only", "last_snapshot", "leader"],
