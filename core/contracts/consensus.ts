@@ -223,6 +223,17 @@ export interface Consensus {
    * owner. Answers may come from within the call, or never if serving ends.
    */
   revalidate(session: SessionId, timeoutMs: number, done: (alive: boolean) => void): void;
+  /**
+   * Replaces tree and log by a snapshot, durably and in one step. Nobody is served meanwhile:
+   * clients are disconnected first, and what they wrote and was not delivered stays unanswered.
+   * Resolves when clients may come again, to the new tree and its sessions, which have their full
+   * time-outs. When it fails, the former tree is served again, unless the disk failed. Left out
+   * where others would have to agree, as in an ensemble.
+   *
+   * @throws {StorageError} `closed` when nobody is served: at the start, while it stops, and while
+   * another snapshot is taken. Passes on what `whole.slices` throws.
+   */
+  restore?(whole: Snapshot): Promise<void>;
   /** The tracker of global sessions, when this server leads; undefined otherwise. */
   readonly tracker: SessionTracker | undefined;
   /** Text of `/zookeeper/config`; empty for a server that stands alone. */

@@ -36,7 +36,7 @@ export class ServerReplica implements Replica {
   turnMs = 0;
   /** Tree digests noted on the way, oldest first. */
   readonly digests: { readonly zxid: Zxid; readonly digest: bigint }[] = [];
-  /** What {@link changes} was asked for last. */
+  /** What {@link changes} was asked for last, unless another tree was put in its place. */
   lastCheckpoint: { readonly zxid: Zxid; readonly wallMs: number } | undefined;
   readonly #server: ClientServer;
   readonly #parts: ReplicaParts;
@@ -146,6 +146,9 @@ export class ServerReplica implements Replica {
     for await (const slice of snapshot.slices) loader.load(slice);
     loader.finish(snapshot.zxid);
     this.#reset(tree);
+    // What was noted on the way may be of another history.
+    this.digests.length = 0;
+    if (this.lastCheckpoint?.zxid !== snapshot.zxid) this.lastCheckpoint = undefined;
     const members = this.#members;
     const isNewer =
       tree.configNode !== NO_NODE && tree.mzxid(tree.configNode) > (members?.version ?? 0);

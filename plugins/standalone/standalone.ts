@@ -10,14 +10,19 @@ import { forEachTxn } from "../../core/contracts/log_batch.ts";
 import type { Logger } from "../../core/contracts/logger.ts";
 import type { Metrics } from "../../core/contracts/metrics.ts";
 import type { SessionTracker, SessionTracking } from "../../core/contracts/sessions.ts";
-import type { LogBatch, Storage } from "../../core/contracts/storage.ts";
+import {
+  type LogBatch,
+  type Snapshot,
+  type Storage,
+  StorageError,
+} from "../../core/contracts/storage.ts";
 import { invariant } from "../../core/errors/invariant.ts";
 import { Checkpoints } from "../../core/server/checkpoints.ts";
 import { FsyncTime } from "../../core/server/fsync_time.ts";
 import { getInt, JuteWriter } from "../../core/wire/jute.ts";
 import { OPCODES } from "../../core/wire/opcodes.ts";
 import type { SessionId } from "../../core/wire/session_id.ts";
-import type { Zxid } from "../../core/wire/zxid.ts";
+import { epochOf, type Zxid } from "../../core/wire/zxid.ts";
 
 /**
  * Bounds of a batch, bytes. It is closed, and the next begun, at what the disk takes in about the
@@ -84,6 +89,10 @@ export class StandaloneConsensus implements Consensus {
   #scheduled = false;
   #isWriting = false;
   #writing: Promise<void> | undefined;
+  #restoring: Promise<void> | undefined;
+  /** Stopped, or failed: nobody is served any more. */
+  #isOver = false;
+  #acceptedEpoch = 0;
   #status: ConsensusStatus = { role: "standalone", serving: "none", serverId: 1, epoch: 0 };
 
   constructor(
@@ -129,24 +138,35 @@ export class StandaloneConsensus implements Consensus {
   async start(replica: Replica): Promise<void> {
     this.#replica = replica;
     const state = await this.#storage.open();
-    await replica.replace(this.#storage.load());
-    await this.#replay(replica, state.checkpointZxid);
-    this.#lastZxid = replica.lastApplied;
-    this.#preparer = replica.lead();
-    const tracker = this.#tracking.create(this.#tickMs);
-    const now = this.#clock.now();
-    for (const { id, timeoutMs } of replica.sessions) tracker.add(id, timeoutMs, now);
-    this.#tracker = tracker;
+    this.#acceptedEpoch = state.acceptedEpoch;
+    await this.#recover(replica);
     this.#ticking = this.#clock.every(this.#tickMs, () => this.#expire());
     this.#serve("read-write");
     // Done beside the first requests, so that the next start need not replay the same again.
     if (this.#lastZxid > state.checkpointZxid) this.#checkpoints.begin(replica);
   }
 
+  /** Makes the tree what is stored, and begins from there. */
+  async #recover(replica: Replica): Promise<void> {
+    const stored = this.#storage.load();
+    await replica.replace(stored);
+    for await (const batch of this.#storage.read(stored.zxid)) {
+      forEachTxn(batch, (bytes, start, end) => replica.deliver(bytes, start, end));
+    }
+    this.#lastZxid = replica.lastApplied;
+    this.#preparer = replica.lead();
+    const tracker = this.#tracking.create(this.#tickMs);
+    const now = this.#clock.now();
+    for (const { id, timeoutMs } of replica.sessions) tracker.add(id, timeoutMs, now);
+    this.#tracker = tracker;
+  }
+
   async stop(): Promise<void> {
+    this.#isOver = true;
     this.#ticking?.();
     this.#serve("none");
     const done = (async () => {
+      await this.#restoring?.catch(() => {}); // Whoever asked for it hears of that.
       await this.#writing;
       await this.#checkpoints.idle();
     })();
@@ -157,6 +177,44 @@ export class StandaloneConsensus implements Consensus {
     ]);
     cancel?.();
     this.#replica?.unlead();
+  }
+
+  async restore(whole: Snapshot): Promise<void> {
+    const replica = this.#replica;
+    if (replica === undefined || this.#status.serving === "none") throw notServing();
+    this.#serve("none");
+    this.#restoring = this.#replaceAll(replica, whole);
+    await this.#restoring;
+  }
+
+  async #replaceAll(replica: Replica, whole: Snapshot): Promise<void> {
+    await this.#writing;
+    await this.#checkpoints.idle();
+    if (this.#isOver) throw notServing();
+    // What was not on its way to disk yet is nobody's any more: its clients are gone.
+    this.#batch.clear();
+    this.#batchCount = 0;
+    this.#syncs.length = 0;
+    try {
+      const epoch = epochOf(whole.zxid);
+      // A current epoch that was never accepted would be taken for damage.
+      if (epoch > this.#acceptedEpoch) await this.#storage.setAcceptedEpoch(epoch);
+      this.#acceptedEpoch = Math.max(this.#acceptedEpoch, epoch);
+      await this.#storage.install(whole, epoch);
+    } finally {
+      // Also when it failed: what is stored decides what is served.
+      if (!this.#isOver) await this.#resume(replica);
+    }
+  }
+
+  async #resume(replica: Replica): Promise<void> {
+    try {
+      await this.#recover(replica);
+    } catch (error) {
+      if (!this.#isOver) this.#fail(error);
+      throw error;
+    }
+    if (!this.#isOver) this.#serve("read-write");
   }
 
   submit(request: WriteRequest): void {
@@ -201,12 +259,6 @@ export class StandaloneConsensus implements Consensus {
   #trackNew(request: WriteRequest): void {
     const timeoutMs = getInt(request.bytes, request.bodyStart);
     this.#tracker?.add(request.session, timeoutMs, this.#clock.now());
-  }
-
-  async #replay(replica: Replica, after: Zxid): Promise<void> {
-    for await (const batch of this.#storage.read(after)) {
-      forEachTxn(batch, (bytes, start, end) => replica.deliver(bytes, start, end));
-    }
   }
 
   #serve(serving: ConsensusStatus["serving"]): void {
@@ -327,9 +379,14 @@ export class StandaloneConsensus implements Consensus {
   }
 
   #fail(error: unknown): void {
+    this.#isOver = true;
     this.#serve("none");
     this.#replica?.failed(error);
   }
 }
 
 const NOTHING = new Uint8Array(0);
+
+function notServing(): StorageError {
+  return new StorageError("closed", "this server serves nobody at the moment");
+}
