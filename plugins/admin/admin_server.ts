@@ -141,8 +141,10 @@ export class AdminService implements Service {
       this.#refused.say("admin command refused", { client, command: command.names[0] });
       return refusal;
     }
+    const run = async (): Promise<AdminReply> => command.run({ args, body: request });
     try {
-      return await command.run({ args, body: request });
+      // Who has authority may wait for a long command; the body's arrival is bounded by itself.
+      return await (command.needsAuthority ? this.#port.letWait(request, run) : run());
     } catch (error) {
       this.#parts.logger.error(`admin command ${command.names[0]} failed`, { error });
       return { status: 500, error: "the command failed, see the server's log" };

@@ -48,6 +48,8 @@ export class HttpPort {
   /** Listens for both where one port is for HTTP and HTTPS. */
   readonly #either: EitherListener | undefined;
   readonly #listener: Server;
+  /** Connections that are silent because they wait for us. */
+  readonly #waiting = new WeakSet<object>();
 
   constructor(place: HttpPlace, logger: Logger, handler: HttpHandler) {
     this.#place = place;
@@ -75,7 +77,12 @@ export class HttpPort {
         : createHttpsServer(httpsOptions(settings, tls), answer);
     const second = tls?.acceptsPlain === true ? createHttpServer(settings, answer) : undefined;
     this.#servers = second === undefined ? [first] : [first, second];
-    for (const server of this.#servers) server.timeout = place.idleTimeoutMs;
+    for (const server of this.#servers) {
+      server.timeout = place.idleTimeoutMs;
+      server.on("timeout", (socket) => {
+        if (!this.#waiting.has(socket)) socket.destroy();
+      });
+    }
     this.#either =
       second === undefined ? undefined : new EitherListener(first, second, HEAD_MS_MAX);
     this.#listener = this.#either?.server ?? first;
@@ -97,6 +104,16 @@ export class HttpPort {
       });
       this.#listener.listen(port, host, resolve);
     });
+  }
+
+  /** While `answer` runs, the connection of its request may be silent as long as it likes. */
+  async letWait<T>({ socket }: IncomingMessage, answer: () => Promise<T>): Promise<T> {
+    this.#waiting.add(socket);
+    try {
+      return await answer();
+    } finally {
+      this.#waiting.delete(socket);
+    }
   }
 
   async close(): Promise<void> {

@@ -46,10 +46,20 @@ const STREAM: AdminCommand = {
 };
 const TAKES_THE_PLACE: AdminCommand = { ...STREAM, names: ["dirs"], run: () => ({}) };
 
+const SLOW: AdminCommand = {
+  ...COUNT,
+  names: ["slow"],
+  run: async () => {
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    return {};
+  },
+};
+
 interface Given {
   readonly inspection?: Partial<ServerInspection>;
   readonly options?: AdminServerOptions;
   readonly log?: string[];
+  readonly more?: readonly AdminCommand[];
 }
 
 async function withAdmin(given: Given, use: (url: string) => Promise<void>): Promise<void> {
@@ -74,6 +84,7 @@ async function withAdmin(given: Given, use: (url: string) => Promise<void>): Pro
         COUNT,
         STREAM,
         TAKES_THE_PLACE,
+        ...(given.more ?? []),
       ],
     },
     { port: 0, ...given.options },
@@ -319,6 +330,15 @@ test("methods that no command takes are refused", () =>
     assert.is(await ask("PUT"), 405);
     assert.is(await ask("POST"), 405);
     assert.is(await ask("HEAD"), 200);
+  }));
+
+test("a command with authority may take longer than a connection may be silent", () =>
+  withAdmin({ options: { idleTimeoutMs: 100 }, more: [SLOW] }, async (url) => {
+    const headers = { authorization: "digest super:secret" };
+    for (let i = 0; i < 2; i++) {
+      const answer = await fetch(`${url}/commands/slow`, { method: "POST", headers });
+      assert.equal(await answer.json(), { command: "slow", error: null });
+    }
   }));
 
 test("garbage, endless heads and half requests cost only their own connection", () =>
