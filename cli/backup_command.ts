@@ -1,40 +1,30 @@
 import { isAbsolute } from "node:path";
-import { ADMIN_COMMAND, type AdminCommand } from "../core/contracts/admin.ts";
-import { STORAGE, type Storage, StorageError } from "../core/contracts/storage.ts";
-import type { Plugin } from "../core/kernel/plugin.ts";
+import type { AdminCommand } from "../core/contracts/admin.ts";
+import { type Storage, StorageError } from "../core/contracts/storage.ts";
 import { formatZxid } from "../core/wire/zxid.ts";
 import { type CopyProgress, digestText, type RecoveredTree } from "./copy_storage.ts";
+import type { DataTurn } from "./data_commands.ts";
 import { findOccupied, writeBackup } from "./write_backup.ts";
 
 /** Time between two lines of progress, which also show that somebody is still there, ms. */
 const PROGRESS_MS = 500;
 
-/** A line of the answer, in JSON. The last one has `backup` or `error`. */
-export interface BackupLine {
+/** A line of the answer, in JSON. The last one has `backup`, `restored` or `error`. */
+export interface AdminLine {
   readonly step?: CopyProgress["step"];
   readonly count?: number;
   /** What is in the finished backup, for people. */
   readonly backup?: string;
+  /** What was in the backup that the server has now, for people. */
+  readonly restored?: string;
   readonly error?: string;
 }
 
 /**
- * Brings the admin command `POST /commands/backup?path=/new/folder`: the server writes a copy of
- * its data to a folder of its machine while it serves. One at a time.
+ * `POST /commands/backup?path=/new/folder`: the server writes a copy of its data to a folder of its
+ * machine while it serves.
  */
-export function backupCommand(): Plugin {
-  return {
-    name: "backup-command",
-    provides: [ADMIN_COMMAND],
-    requires: [STORAGE],
-    register: (container) => {
-      container.provide(ADMIN_COMMAND, () => makeCommand(container.get(STORAGE)));
-    },
-  };
-}
-
-function makeCommand(storage: Storage): AdminCommand {
-  let isBusy = false;
+export function backupCommand(storage: Storage, turn: DataTurn): AdminCommand {
   return {
     names: ["backup"],
     method: "POST",
@@ -45,24 +35,23 @@ function makeCommand(storage: Storage): AdminCommand {
       if (!isAbsolute(path)) return { status: 400, error: "path must be absolute" };
       const occupied = findOccupied(path);
       if (occupied !== undefined) return { status: 409, error: occupied };
-      if (isBusy) return { status: 409, error: "another backup is under way" };
-      isBusy = true;
+      if (turn.holder !== undefined) {
+        return { status: 409, error: `another ${turn.holder} is under way` };
+      }
+      turn.holder = "backup";
       const free = (): void => {
-        isBusy = false;
+        turn.holder = undefined;
       };
       return { stream: linesOf(storage, path, free) };
     },
   };
 }
 
-async function* linesOf(
-  storage: Storage,
-  path: string,
-  free: () => void,
-): AsyncGenerator<Uint8Array> {
+/** Begins at once, so that it ends, and frees its turn, also when nobody reads the lines. */
+function linesOf(storage: Storage, path: string, free: () => void): AsyncGenerator<Uint8Array> {
   let latest: CopyProgress = { step: "tree", count: 0 };
   let isGone = false;
-  let outcome: BackupLine | undefined;
+  let outcome: AdminLine | undefined;
   const writing = writeBackup(storage, path, (progress) => {
     if (isGone) throw new StorageError("io", "whoever asked for the backup has gone");
     latest = progress;
@@ -76,15 +65,18 @@ async function* linesOf(
       },
     )
     .finally(free);
-  try {
-    while (outcome === undefined) {
-      yield line(latest);
-      await Promise.race([writing, new Promise((resolve) => setTimeout(resolve, PROGRESS_MS))]);
+  async function* lines(): AsyncGenerator<Uint8Array> {
+    try {
+      while (outcome === undefined) {
+        yield line(latest);
+        await Promise.race([writing, new Promise((resolve) => setTimeout(resolve, PROGRESS_MS))]);
+      }
+      yield line(outcome);
+    } finally {
+      isGone = true;
     }
-    yield line(outcome);
-  } finally {
-    isGone = true;
   }
+  return lines();
 }
 
 /** What a backup holds, in one line. */
@@ -94,6 +86,6 @@ export function summary({ tree, txnCount }: RecoveredTree): string {
   return `${held}; tree digest ${digestText(tree)} at zxid ${formatZxid(lastZxid)}`;
 }
 
-function line(value: BackupLine): Uint8Array {
+function line(value: AdminLine): Uint8Array {
   return new TextEncoder().encode(`${JSON.stringify(value)}\n`);
 }

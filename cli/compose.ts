@@ -96,14 +96,14 @@ function isAdminOn({ admin: { enabled, port } }: ServerConfig): boolean {
   return enabled ?? port !== undefined;
 }
 
-/** The admin server, and the command that it alone answers. */
+/** The admin server, and the commands that it alone answers. */
 async function admin(
   config: ServerConfig,
   places: Places,
   origin: ConfigOrigin,
 ): Promise<Plugin[]> {
   const { adminServer } = await import("../plugins/admin/admin_server.ts");
-  const { backupCommand } = await import("./backup_command.ts");
+  const { dataCommands } = await import("./data_commands.ts");
   const { commandUrl, idleTimeoutMs, host, port = 8080, forcesHttps, isUnified } = config.admin;
   const usesTls = forcesHttps || isUnified;
   const server = adminServer({
@@ -116,7 +116,7 @@ async function admin(
     initialConfiguration: origin.text,
     properties: origin.properties,
   });
-  return [server, backupCommand()];
+  return [server, dataCommands()];
 }
 
 async function sasl({ sasl: asked }: ServerConfig): Promise<Plugin[]> {

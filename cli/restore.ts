@@ -1,39 +1,52 @@
+import { resolve } from "node:path";
 import type { Command } from "commander";
+import { addServerOptions, askServer, type ServerFlags } from "./ask_server.ts";
 import { summary } from "./backup_command.ts";
 import { ProgressLine } from "./copy_command.ts";
 import { EXIT_CODES } from "./exit_codes.ts";
 import { withStoredData } from "./stored_data.ts";
 import { writeBackup } from "./write_backup.ts";
 
-interface RestoreFlags {
-  readonly to: string;
+interface RestoreFlags extends ServerFlags {
+  readonly to?: string;
 }
 
-const HELP = `
-The server that is to use the folder must not run yet. Stop the old server first, and keep its data
-folder: nothing is overwritten. See docs/operations.md for what clients will notice.`;
+const INSTEAD = "make a folder for one that is to start (--to)";
 
-/** `zookit restore`: copies a backup to a new data folder, and checks what was copied. */
+const HELP = `
+The running server, which must stand alone, reads the folder on its own machine, checks it, lets its
+clients go, and serves what was in it; what it had is gone. With --to a new data folder is made
+instead, for a server that does not run yet: then nothing is overwritten. See docs/operations.md for
+what clients will notice. Environment: ZOOKIT_ADMIN_AUTH is the default of --auth.`;
+
+/** `zookit restore`: gives a backup to a running server, or copies it for one that is to start. */
 export function addRestoreCommand(program: Command, done: (exitCode: number) => void): void {
-  program
+  const command = program
     .command("restore")
-    .description("copy a backup to a new data folder for zookit serve, and check it")
+    .description("check a backup, and replace by it what a running server has, or copy it")
     .argument("<backup>", "folder that zookit backup has written")
-    .requiredOption("--to <folder>", "new data folder")
+    .option("--to <folder>", "new data folder, for a server that does not run yet");
+  addServerOptions(command)
     .addHelpText("after", HELP)
-    .action(async (folder: string, { to }: RestoreFlags) => {
-      const exitCode = await withStoredData({ folder }, async ({ storage }) => {
-        const shown = new ProgressLine();
-        try {
-          await storage.open();
-          const made = await writeBackup(storage, to, (progress) => shown.show(progress));
-          shown.end();
-          console.log(`${to}: ${summary(made)}`);
-          return EXIT_CODES.ok;
-        } finally {
-          shown.end();
-        }
-      });
-      done(exitCode);
+    .action(async (folder: string, flags: RestoreFlags) => {
+      const { to } = flags;
+      const path = resolve(folder);
+      const ask = () => askServer({ command: "restore", path, instead: INSTEAD }, flags);
+      done(await (to === undefined ? ask() : copy(folder, to)));
     });
+}
+
+async function copy(folder: string, to: string): Promise<number> {
+  return withStoredData({ folder }, async ({ storage }) => {
+    const shown = new ProgressLine();
+    try {
+      await storage.open();
+      const made = await writeBackup(storage, to, (progress) => shown.show(progress));
+      shown.end();
+      console.log(`${to}: ${summary(made)}`);
+      return EXIT_CODES.ok;
+    } finally {
+      shown.end();
+    }
+  });
 }

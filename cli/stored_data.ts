@@ -12,7 +12,7 @@ export interface StoredData {
 }
 
 /** The data in a folder, by what lies in it; nothing is opened. Undefined when it is no data. */
-function findStoredData(folder: string, logFolder?: string): StoredData | undefined {
+export function findStoredData(folder: string, logFolder?: string): StoredData | undefined {
   if (existsSync(join(folder, "log.db"))) {
     return { format: "SQLite", storage: new SqliteStorage({ path: folder }) };
   }

@@ -1,86 +1,16 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { connect } from "../../client/mod.ts";
 import { createServer, essentials, sqliteStorage } from "../../mod.ts";
+import { type Outcome, ZookitProcesses } from "./zookit_process.ts";
 
-const COMMAND = join(import.meta.dirname, "../../bin/zookit.js");
-const START = "Deno" in globalThis ? ["run", "-A", COMMAND] : [COMMAND];
-const root = mkdtempSync(join(tmpdir(), "zookit-backup-"));
-const children = new Set<ChildProcess>();
+const processes = new ZookitProcesses();
+const { root } = processes;
+const zookit = (...args: readonly string[]): Promise<Outcome> => processes.run(...args);
 
-test.after(() => {
-  for (const child of children) child.kill("SIGKILL");
-  rmSync(root, { recursive: true, force: true });
-});
-
-interface Outcome {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function zookit(...args: readonly string[]): Promise<Outcome> {
-  const child = spawn(process.execPath, [...START, ...args]);
-  children.add(child);
-  let out = "";
-  let err = "";
-  child.stdout.on("data", (chunk) => {
-    out += chunk;
-  });
-  child.stderr.on("data", (chunk) => {
-    err += chunk;
-  });
-  const [code] = await once(child, "close");
-  children.delete(child);
-  return { code, out, err };
-}
-
-interface Running {
-  readonly hosts: string;
-  /** Of the admin server. */
-  readonly url: string;
-  stop(): Promise<void>;
-}
-
-/** A server that writes checkpoints often. */
-async function serve(folder: string): Promise<Running> {
-  const config = join(root, `${mkdtempSync(join(root, "cfg-")).slice(-6)}.cfg`);
-  const lines = ["clientPort=0", "clientPortAddress=127.0.0.1", "admin.serverPort=0"];
-  const more = ["admin.serverAddress=127.0.0.1", "snapCount=200", `dataDir=${folder}`];
-  writeFileSync(config, [...lines, ...more].join("\n"));
-  const child = spawn(process.execPath, [...START, "serve", config]);
-  children.add(child);
-  const exit = once(child, "close");
-  let out = "";
-  let err = "";
-  child.stderr.on("data", (chunk) => {
-    err += chunk;
-  });
-  child.stdout.on("data", (chunk) => {
-    out += chunk;
-  });
-  const ended = exit.then(() => "ended");
-  const urlOf = (text: string) => /http:\/\/\S+\/commands\b/.exec(text)?.[0];
-  // Which of the two pipes is read first is chance.
-  while (!out.includes("\n") || urlOf(err) === undefined) {
-    const more = [child.stdout, child.stderr].map((stream) => once(stream, "data"));
-    if ((await Promise.race([...more, ended])) === "ended") throw new Error(err);
-  }
-  return {
-    hosts: /127\.0\.0\.1:\d+/.exec(out)?.[0] ?? "",
-    url: urlOf(err) ?? "",
-    stop: async () => {
-      child.kill("SIGTERM");
-      await exit;
-      children.delete(child);
-    },
-  };
-}
+test.after(() => processes.end());
 
 /** What a server on this folder shows below `/n`: names in order. */
 async function namesIn(folder: string): Promise<string[]> {
@@ -95,7 +25,7 @@ async function namesIn(folder: string): Promise<string[]> {
 }
 
 test("a backup under writes holds all that was acknowledged before it, and restores", async () => {
-  const running = await serve(join(root, "live"));
+  const running = await processes.serve(join(root, "live"));
   const client = await connect({ servers: running.hosts });
   await client.create("/n");
   let isOver = false;

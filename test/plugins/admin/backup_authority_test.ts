@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { backupCommand } from "../../../cli/backup_command.ts";
+import { dataCommands } from "../../../cli/data_commands.ts";
 import type { Acl } from "../../../client/mod.ts";
 import { adminServer, createServer, essentials, sqliteStorage } from "../../../mod.ts";
 import { freePorts } from "../../../tools/free_ports.ts";
@@ -25,7 +25,7 @@ test("POST /commands/backup goes by an address that may do everything with the r
       ...essentials({ logLevel: "silent" }),
       sqliteStorage({ path: join(root, "live") }),
       adminServer({ host: "127.0.0.1", port }),
-      backupCommand(),
+      dataCommands(),
     ],
   });
   await server.start();

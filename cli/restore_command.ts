@@ -1,0 +1,109 @@
+import { isAbsolute } from "node:path";
+import type { AdminCommand, AdminReply } from "../core/contracts/admin.ts";
+import type { Consensus } from "../core/contracts/consensus.ts";
+import type { Logger } from "../core/contracts/logger.ts";
+import { StorageError } from "../core/contracts/storage.ts";
+import { slicesOf } from "../core/server/checkpoints.ts";
+import { wholeTree } from "../core/tree/snapshot.ts";
+import { formatZxid, ZXID_ZERO } from "../core/wire/zxid.ts";
+import { summary } from "./backup_command.ts";
+import { type RecoveredTree, recoverTree } from "./copy_storage.ts";
+import type { DataTurn } from "./data_commands.ts";
+import { findStoredData } from "./stored_data.ts";
+
+interface RestoreParts {
+  readonly consensus: Consensus;
+  readonly logger: Logger;
+}
+
+/**
+ * `POST /commands/restore?path=/backups/monday`: the server replaces its data by those in a folder
+ * of its machine, which are read and checked before anything changes. Serves nobody for as long as
+ * it takes to store them. Its name, its alias and `last_zxid` are Apache's, whose `restore` takes
+ * the data as the request's body.
+ */
+export function restoreCommand(parts: RestoreParts, turn: DataTurn): AdminCommand {
+  return {
+    names: ["restore", "rest"],
+    method: "POST",
+    needsServing: true,
+    needsAuthority: true,
+    run: async ({ args }) => {
+      const path = args.get("path") ?? "";
+      if (parts.consensus.restore === undefined) return { status: 409, error: NOT_ALONE };
+      if (path === "") return { status: 400, error: "name the backup: path=/backups/monday" };
+      if (!isAbsolute(path)) return { status: 400, error: "path must be absolute" };
+      if (turn.holder !== undefined) {
+        return { status: 409, error: `another ${turn.holder} is under way` };
+      }
+      turn.holder = "restore";
+      try {
+        return await restore(parts, path);
+      } catch (error) {
+        if (!(error instanceof StorageError)) throw error;
+        parts.logger.error("not restored", { path, error });
+        return { status: STATUS[error.kind] ?? 500, error: error.message };
+      } finally {
+        turn.holder = undefined;
+      }
+    },
+  };
+}
+
+const NOT_ALONE =
+  "a member of an ensemble cannot go back without the others: stop all of them, and start each on" +
+  " a copy that `zookit restore --to` has made (docs/operations.md)";
+
+/** What the operator can put right has a status of its own; everything else is 500. */
+const STATUS: { readonly [Kind in StorageError["kind"]]?: number } = {
+  incompatible: 400,
+  locked: 409,
+  closed: 503,
+};
+
+async function restore({ consensus, logger }: RestoreParts, path: string): Promise<AdminReply> {
+  const found = await readBackup(path);
+  const source = wholeTree(found.tree);
+  const { zxid } = source;
+  const restored = summary(found);
+  logger.warn("clients are disconnected: data are restored", { path, restored });
+  const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  await consensus.restore?.({ zxid, slices: slicesOf(source, pause) });
+  logger.warn("data were restored", { path, zxid });
+  const { nodeCount } = found.tree;
+  return { fields: { last_zxid: `0x${formatZxid(zxid)}`, node_count: nodeCount, restored } };
+}
+
+/**
+ * The tree that a server on this folder would have.
+ *
+ * @throws {StorageError} `incompatible` when there are no data, else as the storage.
+ */
+async function readBackup(folder: string): Promise<RecoveredTree> {
+  const data = findStoredData(folder);
+  if (data === undefined) {
+    const what = "has neither log.db nor version-2: is it a backup?";
+    throw new StorageError("incompatible", `${folder} ${what}`);
+  }
+  const { storage } = data;
+  let found: RecoveredTree;
+  try {
+    await storage.open();
+    found = await recoverTree(storage);
+  } catch (cause) {
+    const kind = cause instanceof StorageError ? cause.kind : "damaged";
+    const { message } = cause as Error;
+    // Of the server's own files the message must not seem to speak.
+    const why = message.includes(folder) ? message : `${folder}: ${message}`;
+    throw new StorageError(kind, why, { cause });
+  } finally {
+    await storage.close();
+  }
+  if (!found.isAsAnnounced) {
+    throw new StorageError("damaged", `${folder}: the tree is not the one that its log announces`);
+  }
+  if (found.tree.lastZxid === ZXID_ZERO) {
+    throw new StorageError("incompatible", `${folder} holds no transaction and no whole tree`);
+  }
+  return found;
+}
