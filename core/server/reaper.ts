@@ -1,5 +1,5 @@
 import type { Cancel } from "../contracts/clock.ts";
-import type { Tree } from "../tree/tree.ts";
+import { NO_NODE, type Tree } from "../tree/tree.ts";
 import { JuteWriter } from "../wire/jute.ts";
 import { OPCODES } from "../wire/opcodes.ts";
 import { NO_SESSION } from "../wire/session_id.ts";
@@ -47,6 +47,7 @@ export class Reaper {
   }
 
   #isDue(tree: Tree, node: number): boolean {
+    if (node === NO_NODE) return false;
     const kind = tree.kind(node);
     if ((kind !== "container" && kind !== "ttl") || tree.childCount(node) > 0) return false;
     const ageMs = this.#server.clock.wallTime() - tree.mtime(node);
@@ -56,7 +57,10 @@ export class Reaper {
   }
 
   #removeNext(): void {
-    const path = this.#due.shift();
+    const { tree } = this.#server;
+    let path = this.#due.shift();
+    // Since the look it may have been used, or the whole tree may have become another one.
+    while (path !== undefined && !this.#isDue(tree, tree.findPath(path))) path = this.#due.shift();
     if (path === undefined) return;
     const body = new JuteWriter(4 + path.length * 3);
     body.string(path);

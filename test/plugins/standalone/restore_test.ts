@@ -9,6 +9,7 @@ import {
 } from "../../../core/contracts/storage.ts";
 import type { Plugin } from "../../../core/kernel/plugin.ts";
 import { sessionPassword } from "../../../core/server/session_ids.ts";
+import { OPCODES } from "../../../core/wire/opcodes.ts";
 import { SessionId } from "../../../core/wire/session_id.ts";
 import { EPOCH_2, sliceOf, snapshotOf, utf8 } from "../../conformance/storage_data.ts";
 import { GatedStorage } from "../../core/gated_storage.ts";
@@ -220,6 +221,28 @@ test("a disk that fails during restore() stops the server", async () => {
   assert.is(await refusal(restore(oldTree())), failure);
   await server.stop();
   assert.is(state, failure);
+});
+
+test("a znode whose container's name it has outlives restore()", async () => {
+  const { server, clock, restore } = await start({
+    containerCheckIntervalMs: 1_000,
+    containerMaxPerMinute: 1,
+  });
+  const { line } = await Line.open(server);
+  for (const name of ["/a", "/old"]) {
+    const asContainer = { type: OPCODES.createContainer, flags: 4 };
+    line.send(frames.create(1, name, asContainer), frames.create(2, `${name}/child`));
+    assert.equal(await line.ask(frames.remove(3, `${name}/child`)), ["1:0", "2:0", "3:0"]);
+  }
+  clock.advance(1_000);
+  await settle();
+  assert.equal(await line.ask(frames.exists(4, "/a"), frames.exists(5, "/old")), ["4:-101", "5:0"]);
+  await restore(oldTree());
+  clock.advance(60_000);
+  await settle();
+  const { line: next } = await Line.open(server);
+  assert.equal(await next.ask(frames.exists(1, "/old")), ["1:0"]);
+  await server.stop();
 });
 
 test("a tree of a later epoch raises both, one before takes back only the current", async () => {
