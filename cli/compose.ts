@@ -116,7 +116,7 @@ async function admin(
     initialConfiguration: origin.text,
     properties: origin.properties,
   });
-  return [server, dataCommands()];
+  return [server, dataCommands(config.dataDir)];
 }
 
 async function sasl({ sasl: asked }: ServerConfig): Promise<Plugin[]> {

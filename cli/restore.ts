@@ -30,6 +30,11 @@ export function addRestoreCommand(program: Command, done: (exitCode: number) => 
     .addHelpText("after", HELP)
     .action(async (folder: string, flags: RestoreFlags) => {
       const { to } = flags;
+      // An unset variable of a script must not stand for the folder that one is in.
+      if (folder === "" || to === "") {
+        console.error("zookit: name the backup; an empty name is none");
+        return done(EXIT_CODES.usage);
+      }
       const path = resolve(folder);
       const ask = () => askServer({ command: "restore", path, instead: INSTEAD }, flags);
       done(await (to === undefined ? ask() : copy(folder, to)));

@@ -5,6 +5,7 @@ import type { Logger } from "../core/contracts/logger.ts";
 import { StorageError } from "../core/contracts/storage.ts";
 import { slicesOf } from "../core/server/checkpoints.ts";
 import { wholeTree } from "../core/tree/snapshot.ts";
+import type { Tree } from "../core/tree/tree.ts";
 import { formatZxid, ZXID_ZERO } from "../core/wire/zxid.ts";
 import { summary } from "./backup_command.ts";
 import { type RecoveredTree, recoverTree } from "./copy_storage.ts";
@@ -14,7 +15,14 @@ import { findStoredData } from "./stored_data.ts";
 interface RestoreParts {
   readonly consensus: Consensus;
   readonly logger: Logger;
+  /** Room on the disk of the data; left out where they are in memory. */
+  readonly freeBytes?: (() => Promise<number>) | undefined;
 }
+
+/** Taken by a znode beside its path and data, at most. */
+const NODE_BYTES = 150;
+/** Of journals, and for what is written next: a full disk stops the server. */
+const SPARE_BYTES = 32 * 1024 * 1024;
 
 /**
  * `POST /commands/restore?path=/backups/monday`: the server replaces its data by those in a folder
@@ -41,7 +49,7 @@ export function restoreCommand(parts: RestoreParts, turn: DataTurn): AdminComman
         return await restore(parts, path);
       } catch (error) {
         if (!(error instanceof StorageError)) throw error;
-        parts.logger.error("not restored", { path, error });
+        parts.logger.warn("not restored", { path, why: error.message });
         return { status: STATUS[error.kind] ?? 500, error: error.message };
       } finally {
         turn.holder = undefined;
@@ -59,10 +67,13 @@ const STATUS: { readonly [Kind in StorageError["kind"]]?: number } = {
   incompatible: 400,
   locked: 409,
   closed: 503,
+  full: 507,
 };
 
-async function restore({ consensus, logger }: RestoreParts, path: string): Promise<AdminReply> {
+async function restore(parts: RestoreParts, path: string): Promise<AdminReply> {
+  const { consensus, logger, freeBytes } = parts;
   const found = await readBackup(path);
+  demandRoom(found.tree, (await freeBytes?.()) ?? Number.POSITIVE_INFINITY);
   const source = wholeTree(found.tree);
   const { zxid } = source;
   const restored = summary(found);
@@ -72,6 +83,15 @@ async function restore({ consensus, logger }: RestoreParts, path: string): Promi
   logger.warn("data were restored", { path, zxid });
   const { nodeCount } = found.tree;
   return { fields: { last_zxid: `0x${formatZxid(zxid)}`, node_count: nodeCount, restored } };
+}
+
+/** A tree is written twice, to a journal and to its place, before the former one goes. */
+function demandRoom({ approximateDataBytes, nodeCount }: Tree, freeBytes: number): void {
+  const neededBytes = 2 * (approximateDataBytes + nodeCount * NODE_BYTES) + SPARE_BYTES;
+  if (freeBytes >= neededBytes) return;
+  const mib = (bytes: number): string => `${Math.ceil(bytes / 1024 / 1024)} MiB`;
+  const text = `storing this takes ${mib(neededBytes)}, but ${mib(freeBytes)} of the disk are free`;
+  throw new StorageError("full", text);
 }
 
 /**

@@ -69,7 +69,8 @@ export class DiskSpaceWatch implements Service {
   }
 }
 
-async function measureFree(folder: string): Promise<number> {
+/** Free bytes of the disk that a folder is on, for who is not the system's administrator. */
+export async function measureFree(folder: string): Promise<number> {
   const { bavail, bsize } = await statfs(folder);
   return bavail * bsize;
 }

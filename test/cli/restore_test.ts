@@ -12,6 +12,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { restoreCommand } from "../../cli/restore_command.ts";
 import { type ZooKeeperClient as Client, connect } from "../../client/mod.ts";
+import type { AdminReply } from "../../core/contracts/admin.ts";
 import type { Consensus } from "../../core/contracts/consensus.ts";
 import type { Logger } from "../../core/contracts/logger.ts";
 import { type Running, ZookitProcesses } from "./zookit_process.ts";
@@ -238,6 +239,27 @@ test("restore on a member of an ensemble says what to do instead", async () => {
   const { status, error } = await command.run({ args, body: noBody() });
   assert.is(status, 409);
   assert.match(error ?? "", "stop all of them");
+});
+
+test("a disk without room for another tree is told of before anybody is disconnected", async () => {
+  const folder = join(root, "stopped");
+  const running = await processes.serve(folder);
+  const client = await visit(running);
+  await client.create("/n", "x".repeat(1_000_000));
+  await client.close();
+  await running.stop();
+  const consensus = { restore: async () => {} } as unknown as Consensus;
+  const ask = async (freeBytes: number): Promise<AdminReply> => {
+    const parts = { consensus, logger: quiet, freeBytes: async () => freeBytes };
+    const args = new Map([["path", folder]]);
+    return await restoreCommand(parts, { holder: undefined }).run({ args, body: noBody() });
+  };
+  const refused = await ask(33 << 20);
+  assert.is(refused.status, 507);
+  assert.match(refused.error ?? "", /takes 34 MiB, but 33 MiB of the disk are free/);
+  assert.is((await ask(35 << 20)).status, undefined);
+  const unnamed = await processes.run("restore", "", "--server", running.url);
+  assert.is(unnamed.code, 2);
 });
 
 test("of two restores, or a backup and a restore, at once one is refused", async () => {

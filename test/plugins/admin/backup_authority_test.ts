@@ -25,7 +25,7 @@ test("POST /commands/backup goes by an address that may do everything with the r
       ...essentials({ logLevel: "silent" }),
       sqliteStorage({ path: join(root, "live") }),
       adminServer({ host: "127.0.0.1", port }),
-      dataCommands(),
+      dataCommands(root),
     ],
   });
   await server.start();
