@@ -40,14 +40,15 @@ export class FolderLock {
   }
 }
 
-/** In the folder, or, when that is too long for a socket, in the one for temporary files. */
+/**
+ * In the folder, or, when that is too long for a socket, in the one for temporary files. Whichever
+ * way leads to the folder, the lock is the same.
+ */
 async function nameOf(folder: string): Promise<string> {
-  const path = join(folder, OWN_FILES.lock);
+  const real = await realpath(folder);
+  const path = join(real, OWN_FILES.lock);
   if (Buffer.byteLength(path) <= NAME_BYTES_MAX) return path;
-  const key = createHash("sha256")
-    .update(await realpath(folder))
-    .digest("hex")
-    .slice(0, 32);
+  const key = createHash("sha256").update(real).digest("hex").slice(0, 32);
   return join(tmpdir(), `${OWN_FILES.lock}.${key}`);
 }
 

@@ -6,6 +6,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -290,6 +291,20 @@ test("open() refuses a folder in use, and takes over from a dead server", async 
   await first.close();
   writeFileSync(fileIn(path, "zookit.lock"), "");
   assert.is((await second.open()).lastZxid, 1);
+  await second.close();
+});
+
+test("a folder in use is refused by a shorter name of it, too", async () => {
+  const path = join(fixture.makePath(), "too-long-for-a-socket-".repeat(5));
+  const link = join(fixture.makePath(), "link");
+  symlinkSync(path, link);
+  const first = fixture.makeAt(path);
+  await first.open();
+  assert.is(await kindOf(fixture.makeAt(link).open()), "locked");
+  await first.close();
+  const second = fixture.makeAt(link);
+  await second.open();
+  assert.is(await kindOf(fixture.makeAt(path).open()), "locked");
   await second.close();
 });
 
