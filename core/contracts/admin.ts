@@ -44,7 +44,7 @@ export interface AdminCommand {
   readonly names: readonly [primary: string, ...aliases: string[]];
   /** `GET` when it only asks, as most of Apache's do; `POST` when it takes a body. */
   readonly method: "GET" | "POST";
-  /** Answered with an error while this server serves nobody. */
+  /** Answered with an error while nobody is served, and with status 503 if it needs authority. */
   readonly needsServing: boolean;
   /**
    * Whether whoever asks must prove an identity (`Authorization: digest user:password`) that has

@@ -134,7 +134,10 @@ export class AdminService implements Service {
       return { status: 405, error: `${command.names[0]} takes ${command.method}, not ${method}` };
     }
     const isServing = this.#parts.inspection.status.serving !== "none";
-    if (command.needsServing && !isServing) return { error: NOT_SERVING };
+    if (command.needsServing && !isServing) {
+      // Apache's old commands say 200; whoever asks for a deed must not take that for done.
+      return { status: command.needsAuthority ? 503 : 200, error: NOT_SERVING };
+    }
     const refusal = command.needsAuthority ? this.#refuse(request) : undefined;
     if (refusal !== undefined) {
       const client = request.socket.remoteAddress;

@@ -179,6 +179,9 @@ test("while nobody is served, what is about clients is refused and the rest answ
     const error = "This ZooKeeper instance is not currently serving requests";
     assert.equal(await read(`${url}/commands/srvr`), { command: "server_stats", error });
     assert.ok(Object.hasOwn((await read(`${url}/commands/envi`)) as object, "java.version"));
+    const deed = await fetch(`${url}/commands/count_bytes`, { method: "POST" });
+    assert.is(deed.status, 503, "a script must not take it for done");
+    assert.equal(await deed.json(), { command: "count_bytes", error });
   });
 });
 
