@@ -6,6 +6,7 @@ import { JuteWriter } from "../../core/wire/jute.ts";
 import { OPCODES } from "../../core/wire/opcodes.ts";
 import { NO_SESSION, SessionId } from "../../core/wire/session_id.ts";
 import { StillClock, SuiteReplica } from "./consensus_replica.ts";
+import { sliceOf, snapshotOf } from "./storage_data.ts";
 
 /** What the suite gives to a consensus that it asks for. */
 export interface ConsensusParts {
@@ -49,6 +50,7 @@ export function testConsensus(fixture: ConsensusFixture): void {
   testWrites(fixture);
   testSyncs(fixture);
   testSessions(fixture);
+  testRestore(fixture);
   testStop(fixture);
   if (fixture.remake !== undefined) testRestart(fixture);
 }
@@ -315,6 +317,31 @@ function testStop(fixture: ConsensusFixture): void {
     serving.clock.advance(10 * TIMEOUT_MS);
     for (let turn = 0; turn < TURNS_QUIET; turn++) await turnOfLoop();
     assert.equal(serving.replica.delivered.length, 1);
+  });
+}
+
+function testRestore(fixture: ConsensusFixture): void {
+  const check = checkWith(fixture);
+
+  check("restore(), where there is one, goes back to a tree and its sessions", async (serving) => {
+    const { consensus, replica } = serving;
+    if (consensus.restore === undefined) return;
+    await serving.createSession(ANN);
+    await serving.barrier();
+    serving.submit(ANN);
+    const sessions = [{ id: BOB, timeoutMs: TIMEOUT_MS }];
+    await consensus.restore(snapshotOf(1, sliceOf([{ path: "/" }], { sessions })));
+    const [former, present] = replica.statuses.slice(-2);
+    assert.deepEqual([former?.serving, present?.serving], ["none", "read-write"]);
+    assert.equal(replica.replacedZxid, 1);
+    assert.equal(await serving.revalidate(ANN), false);
+    serving.clock.advance(TIMEOUT_MS - TICK_MS);
+    assert.equal(await serving.revalidate(BOB), true);
+    const { length } = replica.delivered;
+    await serving.barrier();
+    const [first, ...more] = replica.delivered.slice(length);
+    assert.equal(first?.zxid, 2);
+    assert.deepEqual(more, [], "what was on its way came after all");
   });
 }
 
