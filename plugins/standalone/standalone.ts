@@ -140,19 +140,23 @@ export class StandaloneConsensus implements Consensus {
     const state = await this.#storage.open();
     this.#acceptedEpoch = state.acceptedEpoch;
     await this.#recover(replica);
+    this.#begin(replica);
     this.#ticking = this.#clock.every(this.#tickMs, () => this.#expire());
     this.#serve("read-write");
     // Done beside the first requests, so that the next start need not replay the same again.
     if (this.#lastZxid > state.checkpointZxid) this.#checkpoints.begin(replica);
   }
 
-  /** Makes the tree what is stored, and begins from there. */
+  /** Makes the tree what is stored. */
   async #recover(replica: Replica): Promise<void> {
     const stored = this.#storage.load();
     await replica.replace(stored);
     for await (const batch of this.#storage.read(stored.zxid)) {
       forEachTxn(batch, (bytes, start, end) => replica.deliver(bytes, start, end));
     }
+  }
+
+  #begin(replica: Replica): void {
     this.#lastZxid = replica.lastApplied;
     this.#preparer = replica.lead();
     const tracker = this.#tracking.create(this.#tickMs);
@@ -195,21 +199,25 @@ export class StandaloneConsensus implements Consensus {
     this.#batch.clear();
     this.#batchCount = 0;
     this.#syncs.length = 0;
+    let isReplaced = false;
     try {
       const epoch = epochOf(whole.zxid);
       // A current epoch that was never accepted would be taken for damage.
       if (epoch > this.#acceptedEpoch) await this.#storage.setAcceptedEpoch(epoch);
       this.#acceptedEpoch = Math.max(this.#acceptedEpoch, epoch);
       await this.#storage.install(whole, epoch);
+      isReplaced = true;
     } finally {
-      // Also when it failed: what is stored decides what is served.
-      if (!this.#isOver) await this.#resume(replica);
+      if (!this.#isOver) await this.#resume(replica, isReplaced);
     }
   }
 
-  async #resume(replica: Replica): Promise<void> {
+  async #resume(replica: Replica, isReplaced: boolean): Promise<void> {
     try {
-      await this.#recover(replica);
+      // Streams must not hear again of what is applied already. load() fails if the disk did.
+      if (isReplaced) await this.#recover(replica);
+      else this.#storage.load();
+      this.#begin(replica);
     } catch (error) {
       if (!this.#isOver) this.#fail(error);
       throw error;

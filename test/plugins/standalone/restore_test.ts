@@ -206,6 +206,27 @@ test("a snapshot that breaks off leaves the former tree, which is served again",
   await server.stop();
 });
 
+test("after a restore() that fails, streams go on where they were", async () => {
+  const { server, clock, restore } = await start();
+  const seen: string[] = [];
+  server.changes.under("/").subscribe(({ path }) => seen.push(path));
+  server.sessions.subscribe(({ type }) => seen.push(type));
+  const { line, session } = await Line.open(server);
+  await line.ask(frames.create(1, "/a"));
+  const whole = oldTree();
+  const slices = (async function* (): AsyncGenerator<SnapshotSlice> {
+    yield* whole.slices;
+    throw new Error("the backup is gone");
+  })();
+  await refusal(restore({ zxid: 9, slices }));
+  const { line: back } = await Line.open(server, session);
+  assert.equal(await back.ask(frames.create(2, "/b"), frames.exists(3, "/a")), ["2:0", "3:0"]);
+  clock.advance(1);
+  await settle();
+  assert.equal(seen, ["created", "/a", "/b"]);
+  await server.stop();
+});
+
 test("a disk that fails during restore() stops the server", async () => {
   const disk = new GatedStorage();
   const failure = new StorageError("io", "the disk is gone");
