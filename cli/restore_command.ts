@@ -1,4 +1,4 @@
-import { isAbsolute } from "node:path";
+import { basename, isAbsolute } from "node:path";
 import type { AdminCommand, AdminReply } from "../core/contracts/admin.ts";
 import type { Consensus } from "../core/contracts/consensus.ts";
 import type { Logger } from "../core/contracts/logger.ts";
@@ -100,9 +100,13 @@ function demandRoom({ approximateDataBytes, nodeCount }: Tree, freeBytes: number
  * @throws {StorageError} `incompatible` when there are no data, else as the storage.
  */
 async function readBackup(folder: string): Promise<RecoveredTree> {
+  if (basename(folder).endsWith(".part")) {
+    // Its tree may be whole, but of no one moment without the log that was to follow.
+    throw new StorageError("incompatible", `${folder} is of a backup that was never finished`);
+  }
   const data = findStoredData(folder);
   if (data === undefined) {
-    const what = "has neither log.db nor version-2: is it a backup?";
+    const what = "shows neither log.db nor version-2: is it a backup, and may this server read it?";
     throw new StorageError("incompatible", `${folder} ${what}`);
   }
   const { storage } = data;

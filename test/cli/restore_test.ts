@@ -170,6 +170,8 @@ function makeBad(good: string): readonly Refusal[] {
   const bytes = readFileSync(join(damaged, "log.db"));
   bytes.write("kipt", bytes.lastIndexOf("kept"));
   writeFileSync(join(damaged, "log.db"), bytes);
+  const unfinished = `${good}.part`;
+  cpSync(good, unfinished, { recursive: true });
   const headless = join(root, "headless"); // The tree's file is gone.
   cpSync(good, headless, { recursive: true });
   for (const name of readdirSync(headless)) {
@@ -188,6 +190,7 @@ function makeBad(good: string): readonly Refusal[] {
     [empty, 400, "is it a backup"],
     [blank, 400, "holds no transaction"],
     [emptyApache, 400, "holds no transaction"],
+    [`${unfinished}/`, 400, "never finished"],
     [garbage, 500, "not a database"],
     [damaged, 500, `${damaged}: batch`],
     [headless, 500, "tree.db"],
