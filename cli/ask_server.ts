@@ -1,3 +1,6 @@
+import { type IncomingMessage, request as requestByHttp } from "node:http";
+import { request as requestByHttps } from "node:https";
+import { text } from "node:stream/consumers";
 import type { Command } from "commander";
 import type { AdminLine } from "./backup_command.ts";
 import { ProgressLine } from "./copy_command.ts";
@@ -36,12 +39,12 @@ export async function askServer(question: Question, flags: ServerFlags): Promise
   const { command, path, instead } = question;
   const { server, auth } = flags;
   const url = `${server.replace(/\/+$/, "")}/${command}?path=${encodeURIComponent(path)}`;
-  let answer: Response;
+  let answer: IncomingMessage;
   try {
-    answer = await fetch(url, { method: "POST", headers: { authorization: auth } });
+    answer = await post(url, auth);
   } catch (error) {
-    const { cause = error } = error as Error;
-    console.error(`zookit: no answer from ${server}: ${(cause as Error).message}`);
+    const { message, code } = error as NodeJS.ErrnoException;
+    console.error(`zookit: no answer from ${server}: ${message || code}`);
     console.error(`zookit: name the admin server (--server), or ${instead}`);
     return EXIT_CODES.address;
   }
@@ -61,30 +64,38 @@ export async function askServer(question: Question, flags: ServerFlags): Promise
     console.log(`${path}: ${outcome}`);
     return EXIT_CODES.ok;
   }
-  console.error(`zookit: ${last.error ?? `${server} answered with status ${answer.status}`}`);
-  if (answer.status === 401 || answer.status === 403) {
+  console.error(`zookit: ${last.error ?? `${server} answered with status ${answer.statusCode}`}`);
+  if (answer.statusCode === 401 || answer.statusCode === 403) {
     console.error('zookit: name who has every permission on /: --auth "digest user:password"');
   }
   return EXIT_CODES.storage;
 }
 
-function parseAnswer(text: string): AdminLine {
+/** Waits as long as it takes, unlike `fetch`, which would give up before a large tree is stored. */
+function post(url: string, auth: string): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const request = url.startsWith("https:") ? requestByHttps : requestByHttp;
+    const headers = { authorization: auth, "content-length": 0 };
+    request(url, { method: "POST", agent: false, headers }, resolve).on("error", reject).end();
+  });
+}
+
+function parseAnswer(answer: string): AdminLine {
   try {
-    return JSON.parse(text) as AdminLine;
+    return JSON.parse(answer) as AdminLine;
   } catch {
     return { error: "no admin server answers there; its address ends in /commands (--server)" };
   }
 }
 
-async function* linesOf(answer: Response): AsyncGenerator<AdminLine> {
-  const isStream = answer.headers.get("content-type") === "application/octet-stream";
-  if (!isStream || answer.body === null) {
-    yield parseAnswer(await answer.text());
+async function* linesOf(answer: IncomingMessage): AsyncGenerator<AdminLine> {
+  if (answer.headers["content-type"] !== "application/octet-stream") {
+    yield parseAnswer(await text(answer));
     return;
   }
   const decoder = new TextDecoder();
   let rest = "";
-  for await (const chunk of answer.body) {
+  for await (const chunk of answer) {
     const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
     rest = lines.pop() ?? "";
     for (const line of lines) yield JSON.parse(line) as AdminLine;
