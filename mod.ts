@@ -54,7 +54,7 @@ export {
 export { DEFAULT_OPTIONS, SERVER_OPTIONS, type ServerOptions } from "./core/server/options.ts";
 export { REQUEST_THROTTLE, type RequestThrottleOptions } from "./core/server/request_throttle.ts";
 export type { ChangeOptions, ChangeStreams, ZnodeChange } from "./core/watch/changes.ts";
-export { StreamOverflowError } from "./core/watch/delivery.ts";
+export { StreamGapError, StreamOverflowError } from "./core/watch/delivery.ts";
 export type { ServerState, SessionEvent } from "./core/watch/state.ts";
 export type { Acl, Id, Stat } from "./core/wire/records.ts";
 export { SessionId } from "./core/wire/session_id.ts";

@@ -135,6 +135,7 @@ export class ClientServer implements ServerContext {
     const extendedTypes = options.extendedTypesEnabled;
     this.replica = new ServerReplica(this, {
       changes: this.changes,
+      delivery: this.#delivery,
       makeTree: () => new Tree({ hashSeed, extendedTypes }),
       failed,
     });

@@ -6,6 +6,7 @@ import { SnapshotLoader } from "../tree/snapshot_loader.ts";
 import { NO_NODE, type Tree } from "../tree/tree.ts";
 import { TXN_HEADER_BYTES } from "../tree/txn.ts";
 import type { ChangeFeed } from "../watch/changes.ts";
+import type { Delivery } from "../watch/delivery.ts";
 import { getInt, JuteWriter } from "../wire/jute.ts";
 import { OPCODES } from "../wire/opcodes.ts";
 import { SessionId } from "../wire/session_id.ts";
@@ -25,6 +26,8 @@ const RECORD_BYTES = 76;
 /** What a replica needs besides its server. */
 export interface ReplicaParts {
   readonly changes: ChangeFeed;
+  /** Of the streams, which are silent until the server serves and while the tree is replaced. */
+  readonly delivery: Delivery;
   readonly makeTree: () => Tree;
   readonly failed: (error: unknown) => void;
 }
@@ -45,6 +48,8 @@ export class ServerReplica implements Replica {
   #tracker: ChangeTracker;
   #preparer: TreePreparer | undefined;
   #inTurn = false;
+  /** Of this tree's digest mismatches, those that were counted and logged. */
+  #mismatchesTold = 0;
   #members: { readonly text: string; readonly version: Zxid } | undefined;
 
   constructor(server: ClientServer, parts: ReplicaParts) {
@@ -131,15 +136,16 @@ export class ServerReplica implements Replica {
     this.#server.output.flush();
     this.#server.wakeThrottled();
     this.#server.output.flush();
-    const mismatches = this.#applier.digestMismatches;
-    const { digestMismatches } = this.#server.statistics;
-    if (mismatches > digestMismatches.value) {
-      digestMismatches.value = mismatches;
-      this.#server.logger.error("tree digest is not the one announced", { mismatches });
+    const fresh = this.#applier.digestMismatches - this.#mismatchesTold;
+    if (fresh > 0) {
+      this.#mismatchesTold += fresh;
+      this.#server.statistics.digestMismatches.value += fresh;
+      this.#server.logger.error("tree digest is not the one announced", { mismatches: fresh });
     }
   }
 
   async replace(snapshot: Snapshot): Promise<void> {
+    this.#parts.delivery.silence();
     const tree = this.#parts.makeTree();
     this.#reset(this.#parts.makeTree());
     const loader = new SnapshotLoader(tree);
@@ -163,6 +169,7 @@ export class ServerReplica implements Replica {
 
   statusChanged(status: ConsensusStatus): void {
     if (status.serving === "none") return this.#server.disconnectAll();
+    this.#parts.delivery.resume();
     for (const { id } of this.sessions) this.#server.sessionIds.skip(id);
     // Replay is over: from here on every digest must agree.
     this.#applier.verifiesDigest = true;
@@ -176,6 +183,7 @@ export class ServerReplica implements Replica {
     this.tree = tree;
     this.#effects = this.#makeEffects();
     this.#applier = new Applier(tree, this.#effects);
+    this.#mismatchesTold = 0;
     this.#tracker = new ChangeTracker(tree);
     this.#preparer = undefined;
   }

@@ -33,8 +33,9 @@ export interface ChangeOptions {
 /** Where an application follows what is committed. */
 export interface ChangeStreams {
   /**
-   * Changes of one znode from now on, in zxid order. Ends with `StreamOverflowError` when the
-   * subscriber is too slow, completes when the server stops. Nobody waits for a subscriber.
+   * Changes of one znode from now on, or from when the server serves, in zxid order. Ends with
+   * `StreamOverflowError` when the subscriber is too slow, with `StreamGapError` when the tree is
+   * replaced as a whole; completes when the server stops. Nobody waits for a subscriber.
    */
   at(path: string, options?: ChangeOptions): Observable<ZnodeChange>;
   /** As {@link at}, for the znode and everything below it. */
@@ -67,9 +68,9 @@ export class ChangeFeed implements ChangeStreams {
     this.#delivery = delivery;
   }
 
-  /** True when nobody listens, so that the apply stack need not even make a path. */
+  /** True when nobody is told, so that the apply stack need not even make a path. */
   get isIdle(): boolean {
-    return this.#at.size === 0 && this.#under.size === 0;
+    return (this.#at.size === 0 && this.#under.size === 0) || this.#delivery.isSilent;
   }
 
   /** Whether anybody wants to know the data before a change. */

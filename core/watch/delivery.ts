@@ -12,13 +12,22 @@ export class StreamOverflowError extends Error {
   override readonly name = "StreamOverflowError";
 }
 
+/**
+ * The server's tree was replaced as a whole: by a backup, or by what its leader sent it because it
+ * was too far behind. Which changes led from the one to the other nobody tells.
+ */
+export class StreamGapError extends Error {
+  override readonly name = "StreamGapError";
+}
+
 /** The bounded queue between the apply stack and one subscriber's code. */
 export class EventQueue<T> {
   readonly #subscriber: Subscriber<T>;
   readonly #wake: (queue: EventQueue<T>) => void;
   #events: T[] = [];
   #head = 0;
-  #overflowed = false;
+  /** What ends the subscription behind the events that wait. */
+  #failure: Error | undefined;
 
   constructor(subscriber: Subscriber<T>, wake: (queue: EventQueue<T>) => void) {
     this.#subscriber = subscriber;
@@ -27,9 +36,19 @@ export class EventQueue<T> {
 
   /** Appends an event; the subscriber's code runs later. Never throws. */
   push(event: T): void {
-    if (this.#overflowed) return;
-    if (this.#events.length - this.#head >= QUEUE_EVENTS_MAX) this.#overflowed = true;
-    else this.#events.push(event);
+    if (this.#failure !== undefined) return;
+    if (this.#events.length - this.#head >= QUEUE_EVENTS_MAX) {
+      const message = `more than ${QUEUE_EVENTS_MAX} events wait for a subscriber`;
+      this.fail(new StreamOverflowError(message));
+    } else {
+      this.#events.push(event);
+      this.#wake(this);
+    }
+  }
+
+  /** Ends the subscription once what waits is handed on; events that come later are lost to it. */
+  fail(error: Error): void {
+    this.#failure ??= error;
     this.#wake(this);
   }
 
@@ -43,10 +62,7 @@ export class EventQueue<T> {
     }
     this.#events = [];
     this.#head = 0;
-    if (this.#overflowed) {
-      const message = `more than ${QUEUE_EVENTS_MAX} events wait for a subscriber`;
-      this.#subscriber.error(new StreamOverflowError(message));
-    }
+    if (this.#failure !== undefined) this.#subscriber.error(this.#failure);
     return false;
   }
 
@@ -66,6 +82,7 @@ export class Delivery {
   readonly #all = new Set<EventQueue<never>>();
   readonly #busy = new Set<EventQueue<never>>();
   #scheduled = false;
+  #isSilent = true;
 
   constructor(clock: Clock, logger: Logger) {
     this.#clock = clock;
@@ -90,6 +107,24 @@ export class Delivery {
         this.#busy.delete(key);
       };
     });
+  }
+
+  /** True while the server loads a tree and catches up: that is not told, but part of its state. */
+  get isSilent(): boolean {
+    return this.#isSilent;
+  }
+
+  /** The tree is about to be replaced. Whoever was told of changes to the former one hears so. */
+  silence(): void {
+    if (this.#isSilent) return;
+    this.#isSilent = false;
+    const error = new StreamGapError("the server's tree was replaced as a whole: read it anew");
+    for (const queue of [...this.#all]) queue.fail(error);
+  }
+
+  /** The server serves: from here on everything is told. */
+  resume(): void {
+    this.#isSilent = false;
   }
 
   /** Hands on what waits, then completes every subscription. */

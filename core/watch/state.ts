@@ -36,12 +36,14 @@ export interface SessionEvent {
   readonly timeoutMs: number;
 }
 
-/** Sessions as they come and go, in zxid order. */
+/** Sessions as they come and go, in zxid order; ends as `ChangeStreams.at` does. */
 export class SessionFeed {
   readonly #queues = new Set<EventQueue<SessionEvent>>();
   readonly stream: Observable<SessionEvent>;
+  readonly #delivery: Delivery;
 
   constructor(delivery: Delivery) {
+    this.#delivery = delivery;
     this.stream = delivery.observable<SessionEvent>((queue) => {
       this.#queues.add(queue);
       return () => this.#queues.delete(queue);
@@ -49,6 +51,7 @@ export class SessionFeed {
   }
 
   publish(event: SessionEvent): void {
+    if (this.#delivery.isSilent) return;
     for (const queue of this.#queues) queue.push(event);
   }
 }

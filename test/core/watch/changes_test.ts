@@ -5,7 +5,7 @@ import { QUEUE_EVENTS_MAX } from "../../../core/watch/delivery.ts";
 import { OPCODES } from "../../../core/wire/opcodes.ts";
 import { StreamOverflowError } from "../../../mod.ts";
 import { settle } from "../manual_clock.ts";
-import { type Fixture, startServer } from "../server/fixture.ts";
+import { compose, type Fixture, startServer } from "../server/fixture.ts";
 import * as frames from "../server/frames.ts";
 import { Line } from "../server/line.ts";
 
@@ -233,6 +233,25 @@ test("streams hand on what waits and complete when the server stops", async () =
   await line.ask(frames.create(1, "/a"));
   await server.stop();
   assert.equal(seen, ["created", "complete", "sessions complete"]);
+});
+
+test("what a start replays is not told, also to those who subscribed before it", async () => {
+  const first = await start();
+  await first.line.ask(frames.create(1, "/a"));
+  await first.server.stop();
+  const { server, clock } = compose({ disk: first.disk });
+  const told: string[] = [];
+  server.changes.under("/").subscribe(({ type, path }) => told.push(`${type} ${path}`));
+  server.sessions.subscribe(({ type }) => told.push(type));
+  await server.start();
+  const { line } = await Line.open(server);
+  assert.equal(await line.ask(frames.setData(1, "/a", "x")), ["1:0"]);
+  for (let i = 0; i < 3; i++) {
+    clock.advance(0);
+    await settle();
+  }
+  assert.equal(told, ["created", "data /a"]);
+  await server.stop();
 });
 
 test("who unsubscribes hears nothing more, not even what waits", async () => {

@@ -206,6 +206,37 @@ test("a snapshot that breaks off leaves the former tree, which is served again",
   await server.stop();
 });
 
+test("restore() ends the streams, which tell those who come back what follows", async () => {
+  const { server, clock, restore } = await start();
+  const { line } = await Line.open(server);
+  const told: string[] = [];
+  const listen = (): void => {
+    server.changes.under("/").subscribe({
+      next: ({ type, path, zxid }) => told.push(`${type} ${path} ${zxid}`),
+      error: (error: Error) => {
+        told.push(error.name);
+        listen();
+      },
+    });
+  };
+  listen();
+  const ofSessions: string[] = [];
+  server.sessions.subscribe({ error: (error: Error) => ofSessions.push(error.name) });
+  await line.ask(frames.create(1, "/before"));
+  await restore(oldTree());
+  const { line: next } = await Line.open(server);
+  for (let i = 0; i < 3; i++) {
+    clock.advance(0);
+    await settle();
+  }
+  await next.ask(frames.create(1, "/after"));
+  clock.advance(0);
+  await settle();
+  assert.equal(told, ["created /before 2", "StreamGapError", "created /after 11"]);
+  assert.equal(ofSessions, ["StreamGapError"]);
+  await server.stop();
+});
+
 test("after a restore() that fails, streams go on where they were", async () => {
   const { server, clock, restore } = await start();
   const seen: string[] = [];
