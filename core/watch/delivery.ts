@@ -117,7 +117,7 @@ export class Delivery {
   /** The tree is about to be replaced. Whoever was told of changes to the former one hears so. */
   silence(): void {
     if (this.#isSilent) return;
-    this.#isSilent = false;
+    this.#isSilent = true;
     const error = new StreamGapError("the server's tree was replaced as a whole: read it anew");
     for (const queue of [...this.#all]) queue.fail(error);
   }

@@ -1,10 +1,12 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { ZnodeChange } from "../../../core/watch/changes.ts";
-import { QUEUE_EVENTS_MAX } from "../../../core/watch/delivery.ts";
+import { Delivery, QUEUE_EVENTS_MAX } from "../../../core/watch/delivery.ts";
+import { SessionFeed } from "../../../core/watch/state.ts";
 import { OPCODES } from "../../../core/wire/opcodes.ts";
 import { StreamOverflowError } from "../../../mod.ts";
-import { settle } from "../manual_clock.ts";
+import { ConsoleLogger } from "../../../plugins/system/mod.ts";
+import { ManualClock, settle } from "../manual_clock.ts";
 import { compose, type Fixture, startServer } from "../server/fixture.ts";
 import * as frames from "../server/frames.ts";
 import { Line } from "../server/line.ts";
@@ -252,6 +254,31 @@ test("what a start replays is not told, also to those who subscribed before it",
   }
   assert.equal(told, ["created", "data /a"]);
   await server.stop();
+});
+
+test("while a tree is replaced nothing is told, and a gap only to those who were told before", async () => {
+  const clock = new ManualClock();
+  const delivery = new Delivery(clock, new ConsoleLogger("silent"));
+  const feed = new SessionFeed(delivery);
+  const told: string[] = [];
+  const listen = (name: string): void => {
+    const error = (gap: Error): void => void told.push(`${name} ${gap.name}`);
+    feed.stream.subscribe({ next: ({ id }) => told.push(`${name} ${id}`), error });
+  };
+  const publish = (id: bigint): void => feed.publish({ type: "created", id, timeoutMs: 4_000 });
+  listen("early");
+  publish(1n); // Caught up on before the server serves.
+  delivery.resume();
+  publish(2n);
+  delivery.silence();
+  listen("late");
+  publish(3n); // Caught up on behind the new tree.
+  delivery.silence();
+  delivery.resume();
+  publish(4n);
+  clock.advance(0);
+  await settle();
+  assert.equal(told, ["early 2", "late 4", "early StreamGapError"]);
 });
 
 test("who unsubscribes hears nothing more, not even what waits", async () => {
