@@ -214,7 +214,7 @@ export class StandaloneConsensus implements Consensus {
 
   async #resume(replica: Replica, isReplaced: boolean): Promise<void> {
     try {
-      // Streams must not hear again of what is applied already. load() fails if the disk did.
+      // Streams need not end when the tree stays the same. load() fails if the disk did.
       if (isReplaced) await this.#recover(replica);
       else this.#storage.load();
       this.#begin(replica);

@@ -256,7 +256,7 @@ test("what a start replays is not told, also to those who subscribed before it",
   await server.stop();
 });
 
-test("while a tree is replaced nothing is told, and a gap only to those who were told before", async () => {
+test("while a tree is replaced nothing is told but a gap, to who was told before", async () => {
   const clock = new ManualClock();
   const delivery = new Delivery(clock, new ConsoleLogger("silent"));
   const feed = new SessionFeed(delivery);
