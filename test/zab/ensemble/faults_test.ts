@@ -23,6 +23,7 @@ test.before(async () => {
 });
 
 test.after(async () => {
+  visitors?.abandon();
   members.tap.heal();
   await members.discard();
 });

@@ -18,6 +18,7 @@ export class Visitors {
   readonly paths: readonly string[];
   readonly #servers: string;
   readonly #turns: Promise<void>[] = [];
+  readonly #visiting = new Set<Visitor>();
   #isOver = false;
   #written = 0;
 
@@ -48,15 +49,30 @@ export class Visitors {
     await Promise.all(this.#turns);
   }
 
+  /** Stops all at once, whatever the servers do. */
+  abandon(): void {
+    this.#isOver = true;
+    for (const visitor of this.#visiting) void visitor.close();
+  }
+
   async #visit(seed: number): Promise<void> {
     const random = new Random(seed);
-    let visitor = new Visitor(this.history, this.#servers);
+    let visitor = this.#newcomer();
     while (!this.#isOver) {
       await this.#turn(visitor, random);
-      if (visitor.isOver) visitor = new Visitor(this.history, this.#servers);
+      if (visitor.isOver) {
+        this.#visiting.delete(visitor);
+        visitor = this.#newcomer();
+      }
       await new Promise((resolve) => setTimeout(resolve, random.below(PAUSE_MS_MAX)));
     }
     await visitor.close();
+  }
+
+  #newcomer(): Visitor {
+    const visitor = new Visitor(this.history, this.#servers);
+    this.#visiting.add(visitor);
+    return visitor;
   }
 
   /** One request, or two that do not wait for one another. */

@@ -29,6 +29,7 @@ export class Lockers {
   readonly #held: Held[] = [];
   readonly #working: Promise<void>[] = [];
   readonly #wakes = new Set<() => void>();
+  readonly #clients = new Set<ZooKeeperClient>();
   #isOver = false;
 
   private constructor(servers: string) {
@@ -56,6 +57,12 @@ export class Lockers {
     this.#judge();
   }
 
+  /** Stops all at once, whatever the servers do; nothing is judged. */
+  abandon(): void {
+    this.#isOver = true;
+    for (const client of this.#clients) void client.close();
+  }
+
   async #work(): Promise<void> {
     while (!this.#isOver) await this.#session();
   }
@@ -63,6 +70,7 @@ export class Lockers {
   /** Takes turns until the session is lost, or in doubt: then its znode goes with it. */
   async #session(): Promise<void> {
     const client = new ZooKeeperClient({ servers: this.#servers, timeoutMs: TIMEOUT_MS });
+    this.#clients.add(client);
     try {
       await client.connect();
       const wanted = this.turns + 5;
@@ -70,6 +78,7 @@ export class Lockers {
     } catch (error) {
       if (!(error instanceof ZkError)) throw error;
     }
+    this.#clients.delete(client);
     await client.close().catch(() => {});
   }
 

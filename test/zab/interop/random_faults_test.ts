@@ -23,20 +23,29 @@ const ENSEMBLES: readonly (readonly Kind[])[] = [
   ["zookit", "zookit", "apache"],
 ];
 
-/** Faults for some time, while clients read and write; what they were told is judged. */
+/**
+ * Faults for some time, while clients read and write; what they were told is judged. A sync counts
+ * for nothing: a leader of Apache's that was away answers it before it notices, see
+ * `stale_sync_test.ts`.
+ */
 async function piece(
   members: Members,
   faults: RandomFaults,
   { paths, ms }: { readonly paths: readonly string[]; readonly ms: number },
 ): Promise<{ calls: number; acknowledged: number }> {
   const visitors = await Visitors.begin(members.address(), paths, VISITORS);
-  const endMs = Date.now() + ms;
-  while (Date.now() < endMs) await faults.next();
-  members.tap.heal();
-  await members.serving();
-  await visitors.end();
+  try {
+    const endMs = Date.now() + ms;
+    while (Date.now() < endMs) await faults.next();
+    members.tap.heal();
+    await members.serving();
+    await visitors.end();
+  } finally {
+    visitors.abandon();
+  }
   const { calls, acknowledged } = visitors.history;
-  assert.equal(checkRegisters(calls, paths), []);
+  const judged = calls.filter(({ operation }) => operation.kind !== "sync");
+  assert.equal(checkRegisters(judged, paths), []);
   return { calls: calls.length, acknowledged };
 }
 
@@ -72,10 +81,11 @@ for (const [index, kinds] of ENSEMBLES.entries()) {
       { isTapped: true },
     );
     const faults = new RandomFaults(members, new Random(SEED).fork(`ensemble ${index}`));
+    let lockers: Lockers | undefined;
     try {
       members.startAll();
       await members.serving();
-      const lockers = await Lockers.begin(members.address(), LOCKERS);
+      lockers = await Lockers.begin(members.address(), LOCKERS);
       const endMs = Date.now() + (SECONDS * 1_000) / ENSEMBLES.length;
       const killed = new Set<Kind | undefined>();
       while (killed.size < 2) killed.add(kinds[(await faults.killLeader()) - 1]);
@@ -96,6 +106,7 @@ for (const [index, kinds] of ENSEMBLES.entries()) {
       console.log(`seed ${SEED}, faults: ${faults.done.join("; ")}`);
       throw error;
     } finally {
+      lockers?.abandon();
       members.tap.heal();
       await members.discard();
     }
