@@ -1,8 +1,8 @@
 /** Compiles Zookit into the layout of the published package, which is what users run. */
-import { execFile } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { build } from "../tools/build.ts";
 
 const REPOSITORY = fileURLToPath(new URL("..", import.meta.url));
 // Inside the repository, so that the packages it needs are found.
@@ -18,14 +18,6 @@ export async function buildZookit(): Promise<string> {
     mkdirSync(dirname(join(PACKAGE, file)), { recursive: true });
     copyFileSync(join(REPOSITORY, file), join(PACKAGE, file));
   }
-  const compiler = join(REPOSITORY, "node_modules", "typescript", "bin", "tsc");
-  const words = [compiler, "-p", "tsconfig.build.json", "--outDir", join(PACKAGE, "dist")];
-  const complaints = await new Promise<string>((resolve) => {
-    execFile(process.execPath, words, { cwd: REPOSITORY }, (_, stdout) => resolve(stdout));
-  });
-  if (!existsSync(join(PACKAGE, "dist", "cli", "main.js"))) {
-    throw new Error(`Zookit does not compile:\n${complaints}`);
-  }
-  if (complaints !== "") console.error(`compiled with errors:\n${complaints}`);
+  if (!(await build(join(PACKAGE, "dist")))) throw new Error("Zookit does not compile");
   return join(PACKAGE, "bin", "zookit.js");
 }

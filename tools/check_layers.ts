@@ -65,6 +65,7 @@ const PACKAGES: readonly (readonly [name: string, folders: readonly string[]])[]
   ["uvu", ["test", "tools", "examples"]],
   ["fast-check", ["test"]],
   ["tsx", ["tools"]],
+  ["esbuild", ["tools/build.ts"]],
   ["zookit", ["examples", "test"]],
 ];
 
