@@ -3,7 +3,7 @@ import type { AdminCommand } from "../core/contracts/admin.ts";
 import { type Storage, StorageError } from "../core/contracts/storage.ts";
 import { formatZxid } from "../core/wire/zxid.ts";
 import { type CopyProgress, digestText, type RecoveredTree } from "./copy_storage.ts";
-import type { DataTurn } from "./data_commands.ts";
+import { type DataTurn, heldBy } from "./data_commands.ts";
 import { findOccupied, writeBackup } from "./write_backup.ts";
 
 /** Time between two lines of progress, which also show that somebody is still there, ms. */
@@ -35,9 +35,7 @@ export function backupCommand(storage: Storage, turn: DataTurn): AdminCommand {
       if (!isAbsolute(path)) return { status: 400, error: "path must be absolute" };
       const occupied = findOccupied(path);
       if (occupied !== undefined) return { status: 409, error: occupied };
-      if (turn.holder !== undefined) {
-        return { status: 409, error: `another ${turn.holder} is under way` };
-      }
+      if (turn.holder !== undefined) return heldBy(turn);
       turn.holder = "backup";
       const free = (): void => {
         turn.holder = undefined;

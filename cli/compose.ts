@@ -116,7 +116,8 @@ async function admin(
     initialConfiguration: origin.text,
     properties: origin.properties,
   });
-  return [server, dataCommands(config.dataDir)];
+  const { isSnapshotOn, isRestoreOn } = config.admin;
+  return [server, dataCommands({ dataDir: config.dataDir, isSnapshotOn, isRestoreOn })];
 }
 
 async function sasl({ sasl: asked }: ServerConfig): Promise<Plugin[]> {

@@ -1,4 +1,5 @@
 import {
+  type LogBatch,
   type Snapshot,
   type SnapshotSlice,
   type Storage,
@@ -28,22 +29,27 @@ export interface RecoveredTree {
   readonly isAsAnnounced: boolean;
 }
 
-/**
- * Reads an open storage into a tree: the checkpoint, and the log behind it.
- *
- * @throws {StorageError} `damaged`.
- */
-export async function recoverTree(storage: Storage): Promise<RecoveredTree> {
-  const tree = new Tree({ hashSeed: 0, extendedTypes: true });
-  const loader = new SnapshotLoader(tree);
-  const { zxid, slices } = storage.load();
-  for await (const slice of slices) loader.load(slice);
-  loader.finish(zxid);
-  const applier = new Applier(tree, IGNORE);
-  applier.verifiesDigest = true;
-  let txnCount = 0;
-  let isAsAnnounced = true;
-  for await (const { bytes, count } of storage.read(zxid)) {
+/** Makes a tree in memory of a stored one and of the log behind it, as a start does. */
+export class TreeRecovery implements Pick<Storage, "checkpoint" | "append"> {
+  readonly #tree = new Tree({ hashSeed: 0, extendedTypes: true });
+  readonly #applier = new Applier(this.#tree, IGNORE);
+  #txnCount = 0;
+  #isAsAnnounced = true;
+
+  constructor() {
+    this.#applier.verifiesDigest = true;
+  }
+
+  /** Takes the stored tree, which is whole. @throws what its slices throw. */
+  async checkpoint({ zxid, slices }: Snapshot): Promise<void> {
+    const loader = new SnapshotLoader(this.#tree);
+    for await (const slice of slices) loader.load(slice);
+    loader.finish(zxid);
+  }
+
+  /** Takes the next part of the log. */
+  async append({ bytes, count }: LogBatch): Promise<void> {
+    const applier = this.#applier;
     for (let at = 0; at < bytes.length; ) {
       const end = at + 4 + getInt(bytes, at);
       const before = applier.digestMismatches;
@@ -51,13 +57,30 @@ export async function recoverTree(storage: Storage): Promise<RecoveredTree> {
       // Errors announce nothing. Of the others only the last one counts: a tree that was written
       // while it changed is right at its end alone.
       if (applier.header.type !== OPCODES.error) {
-        isAsAnnounced = applier.digestMismatches === before;
+        this.#isAsAnnounced = applier.digestMismatches === before;
       }
       at = end;
     }
-    txnCount += count;
+    this.#txnCount += count;
   }
-  return { tree, txnCount, isAsAnnounced };
+
+  /** What has come of it so far. */
+  get found(): RecoveredTree {
+    return { tree: this.#tree, txnCount: this.#txnCount, isAsAnnounced: this.#isAsAnnounced };
+  }
+}
+
+/**
+ * Reads an open storage, which nobody changes meanwhile, into a tree.
+ *
+ * @throws {StorageError} `damaged`.
+ */
+export async function recoverTree(storage: Storage): Promise<RecoveredTree> {
+  const recovery = new TreeRecovery();
+  const stored = storage.load();
+  await recovery.checkpoint(stored);
+  for await (const batch of storage.read(stored.zxid)) await recovery.append(batch);
+  return recovery.found;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { ADMIN_COMMAND } from "../core/contracts/admin.ts";
+import { ADMIN_COMMAND, type AdminCommand, type AdminReply } from "../core/contracts/admin.ts";
 import { CONSENSUS } from "../core/contracts/consensus.ts";
 import { LOGGER } from "../core/contracts/logger.ts";
 import { STORAGE } from "../core/contracts/storage.ts";
@@ -6,18 +6,29 @@ import type { Plugin } from "../core/kernel/plugin.ts";
 import { measureFree } from "../plugins/admin/disk_space.ts";
 import { backupCommand } from "./backup_command.ts";
 import { restoreCommand } from "./restore_command.ts";
+import { snapshotCommand } from "./snapshot_command.ts";
 
 /** Which command reads or replaces all data at the moment: one at a time. */
 export interface DataTurn {
-  holder: "backup" | "restore" | undefined;
+  holder: "backup" | "snapshot" | "restore" | undefined;
 }
 
-/**
- * Brings the admin commands `backup` and `restore`, for folders of the server's machine.
- *
- * @param dataDir where the server has its own data; undefined when they are in memory.
- */
-export function dataCommands(dataDir: string | undefined): Plugin {
+/** The answer to whoever must wait for another command. */
+export function heldBy({ holder }: DataTurn): AdminReply {
+  return { status: 409, error: `another ${holder} is under way` };
+}
+
+/** What an operator may switch off (`admin.snapshot.enabled`, `admin.restore.enabled`). */
+export interface DataCommandsOptions {
+  /** Where the server has its own data; undefined when they are in memory. */
+  readonly dataDir: string | undefined;
+  readonly isSnapshotOn: boolean;
+  readonly isRestoreOn: boolean;
+}
+
+/** Brings the admin commands `backup`, `snapshot` and `restore`. */
+export function dataCommands(options: DataCommandsOptions): Plugin {
+  const { dataDir } = options;
   return {
     name: "data-commands",
     provides: [ADMIN_COMMAND],
@@ -26,10 +37,21 @@ export function dataCommands(dataDir: string | undefined): Plugin {
       const turn: DataTurn = { holder: undefined };
       container.provide(ADMIN_COMMAND, () => backupCommand(container.get(STORAGE), turn));
       container.provide(ADMIN_COMMAND, () => {
+        return onlyIf(options.isSnapshotOn, snapshotCommand(container.get(STORAGE), turn));
+      });
+      container.provide(ADMIN_COMMAND, () => {
         const logger = container.get(LOGGER).child("restore");
         const freeBytes = dataDir === undefined ? undefined : () => measureFree(dataDir);
-        return restoreCommand({ consensus: container.get(CONSENSUS), logger, freeBytes }, turn);
+        const parts = { consensus: container.get(CONSENSUS), logger, freeBytes };
+        return onlyIf(options.isRestoreOn, restoreCommand(parts, turn));
       });
     },
   };
+}
+
+/** The command, or one that says that it was switched off: Apache answers with 503 then, too. */
+function onlyIf(isOn: boolean, command: AdminCommand): AdminCommand {
+  const [name] = command.names;
+  if (isOn) return command;
+  return { ...command, run: () => ({ status: 503, error: `admin.${name}.enabled is false` }) };
 }

@@ -9,7 +9,9 @@ import type { Tree } from "../core/tree/tree.ts";
 import { formatZxid, ZXID_ZERO } from "../core/wire/zxid.ts";
 import { summary } from "./backup_command.ts";
 import { type RecoveredTree, recoverTree } from "./copy_storage.ts";
-import type { DataTurn } from "./data_commands.ts";
+import { type DataTurn, heldBy } from "./data_commands.ts";
+import { receiveSnapshot } from "./receive_snapshot.ts";
+import { pause } from "./snapshot_command.ts";
 import { findStoredData } from "./stored_data.ts";
 
 interface RestoreParts {
@@ -25,10 +27,10 @@ const NODE_BYTES = 150;
 const SPARE_BYTES = 32 * 1024 * 1024;
 
 /**
- * `POST /commands/restore?path=/backups/monday`: the server replaces its data by those in a folder
- * of its machine, which are read and checked before anything changes. Serves nobody for as long as
- * it takes to store them. Its name, its alias and `last_zxid` are Apache's, whose `restore` takes
- * the data as the request's body.
+ * `POST /commands/restore`: the server replaces its data by those in the request's body, a snapshot
+ * as `snapshot` hands it out; with `?path=/backups/monday` by those in a folder of its machine.
+ * They are read and checked before anything changes; it serves nobody for as long as it takes to
+ * store them. Its name, its alias, the body and `last_zxid` are Apache's, the path is ours.
  */
 export function restoreCommand(parts: RestoreParts, turn: DataTurn): AdminCommand {
   return {
@@ -36,20 +38,20 @@ export function restoreCommand(parts: RestoreParts, turn: DataTurn): AdminComman
     method: "POST",
     needsServing: true,
     needsAuthority: true,
-    run: async ({ args }) => {
-      const path = args.get("path") ?? "";
+    run: async ({ args, body }) => {
+      const path = args.get("path");
       if (parts.consensus.restore === undefined) return { status: 409, error: NOT_ALONE };
-      if (path === "") return { status: 400, error: "name the backup: path=/backups/monday" };
-      if (!isAbsolute(path)) return { status: 400, error: "path must be absolute" };
-      if (turn.holder !== undefined) {
-        return { status: 409, error: `another ${turn.holder} is under way` };
+      if (path !== undefined && !isAbsolute(path)) {
+        return { status: 400, error: "path must be absolute" };
       }
+      if (turn.holder !== undefined) return heldBy(turn);
       turn.holder = "restore";
       try {
-        return await restore(parts, path);
+        const found = path === undefined ? await receiveSnapshot(body) : await readBackup(path);
+        return await restore(parts, found, path ?? "the request's body");
       } catch (error) {
         if (!(error instanceof StorageError)) throw error;
-        parts.logger.warn("not restored", { path, why: error.message });
+        parts.logger.warn("not restored", { from: path, why: error.message });
         return { status: STATUS[error.kind] ?? 500, error: error.message };
       } finally {
         turn.holder = undefined;
@@ -70,17 +72,18 @@ const STATUS: { readonly [Kind in StorageError["kind"]]?: number } = {
   full: 507,
 };
 
-async function restore(parts: RestoreParts, path: string): Promise<AdminReply> {
-  const { consensus, logger, freeBytes } = parts;
-  const found = await readBackup(path);
+async function restore(
+  { consensus, logger, freeBytes }: RestoreParts,
+  found: RecoveredTree,
+  from: string,
+): Promise<AdminReply> {
   demandRoom(found.tree, (await freeBytes?.()) ?? Number.POSITIVE_INFINITY);
   const source = wholeTree(found.tree);
   const { zxid } = source;
   const restored = summary(found);
-  logger.warn("clients are disconnected: data are restored", { path, restored });
-  const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  logger.warn("clients are disconnected: data are restored", { from, restored });
   await consensus.restore?.({ zxid, slices: slicesOf(source, pause) });
-  logger.warn("data were restored", { path, zxid });
+  logger.warn("data were restored", { from, zxid });
   const { nodeCount } = found.tree;
   return { fields: { last_zxid: `0x${formatZxid(zxid)}`, node_count: nodeCount, restored } };
 }

@@ -69,4 +69,12 @@ export const ADMIN: readonly ConfigKey[] = [
     help: "whether those who ask by TLS must show a certificate that the trust store knows",
     fallback: "false",
   }),
+  key("admin.snapshot.enabled", FLAG, ({ admin }, value) => (admin.isSnapshotOn = value), {
+    help: "whether the command `snapshot` hands out the data",
+    fallback: "true",
+  }),
+  key("admin.restore.enabled", FLAG, ({ admin }, value) => (admin.isRestoreOn = value), {
+    help: "whether the command `restore` replaces the data",
+    fallback: "true",
+  }),
 ];

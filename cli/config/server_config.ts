@@ -60,6 +60,8 @@ export interface AdminConfig {
   /** Whether it speaks TLS as well. */
   isUnified: boolean;
   needsClientCertificate: boolean;
+  isSnapshotOn: boolean;
+  isRestoreOn: boolean;
 }
 
 /** Everything that `zookit serve` needs to know, from whatever source. */
@@ -152,6 +154,8 @@ export function defaultConfig(): ServerConfig {
       forcesHttps: false,
       isUnified: false,
       needsClientCertificate: false,
+      isSnapshotOn: true,
+      isRestoreOn: true,
     },
     diskFreeMbMin: 1024,
     audit: { enabled: false, file: undefined },

@@ -31,7 +31,7 @@ export interface AdminReply {
   /** Status of HTTP; 200 when left out, also with an error, as Apache's old commands do. */
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Sent in place of JSON, as `application/octet-stream`. */
+  /** Sent in place of JSON, as `application/octet-stream`. `return` is called in any case. */
   readonly stream?: AsyncIterable<Uint8Array>;
 }
 

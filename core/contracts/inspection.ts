@@ -143,8 +143,8 @@ export interface NamespaceQuota {
 /**
  * What an operator may ask of a running server: the source of four-letter words and of the figures
  * that are computed on demand. Every method answers at once from this server's own state, and none
- * changes what clients see. (`ServerStats`, `ServerCnxn` and `ZooKeeperServerBean` in Apache
- * ZooKeeper.)
+ * changes what clients see but {@link shedConnections}. (`ServerStats`, `ServerCnxn` and
+ * `ZooKeeperServerBean` in Apache ZooKeeper.)
  */
 export interface ServerInspection {
   readonly status: ConsensusStatus;
@@ -172,6 +172,14 @@ export interface ServerInspection {
   digests(): readonly { readonly zxid: Zxid; readonly digest: bigint }[];
   /** The checkpoint or other whole copy of the tree begun last; undefined before the first. */
   readonly lastCheckpoint: { readonly zxid: Zxid; readonly wallMs: number } | undefined;
+  /**
+   * Closes some of the client connections, spread evenly over those who came early and late. Their
+   * sessions live on, and their clients go to another server, if there is one.
+   *
+   * @param percentage of the connections, 0 to 100, rounded to the nearest whole one.
+   * @returns how many.
+   */
+  shedConnections(percentage: number): number;
   /** Whether somebody with these identities has every permission on `/`. */
   mayAdminister(ids: readonly Id[]): boolean;
   /** Sets what {@link connections} counts to 0 (`crst`). */

@@ -207,6 +207,15 @@ export class Inspection implements ServerInspection {
     return this.#server.replica.lastCheckpoint;
   }
 
+  shedConnections(percentage: number): number {
+    const connections = [...this.#server.connections];
+    const count = Math.round((connections.length * percentage) / 100);
+    for (let i = 0; i < count; i++) {
+      connections[Math.floor((i * connections.length) / count)]?.destroy();
+    }
+    return count;
+  }
+
   mayAdminister(ids: readonly Id[]): boolean {
     const { tree, permissions } = this.#server;
     const acls = tree.acls(tree.aclId(ROOT));

@@ -22,6 +22,7 @@ import { HttpPort } from "./http_port.ts";
 import type { HttpTls } from "./http_tls.ts";
 import { entriesOf, formatJson } from "./json.ts";
 import { logLevelCommands } from "./log_level.ts";
+import { shedConnectionsCommand } from "./shed_connections.ts";
 import type { Places } from "./words.ts";
 
 /** Where the admin server listens and what it tells; defaults are Apache's but for the address. */
@@ -223,7 +224,12 @@ async function send(response: ServerResponse, name: string, reply: AdminReply): 
   const { status = 200, headers = {}, stream, fields = {} } = reply;
   if (stream !== undefined) {
     response.writeHead(status, { ...headers, "content-type": "application/octet-stream" });
-    await pipeline(stream, response);
+    const pieces = stream[Symbol.asyncIterator]();
+    try {
+      await pipeline({ [Symbol.asyncIterator]: () => pieces }, response);
+    } finally {
+      await pieces.return?.(); // Whoever asked may have gone before the first one.
+    }
     return;
   }
   const shown = new Map<string, AdminValue>(entriesOf(fields));
@@ -248,12 +254,13 @@ export function adminServer(options: AdminServerOptions = {}): Plugin {
         const own = builtInCommands(asked, { initialConfiguration, properties });
         const logger = container.get(LOGGER).child("admin");
         const logging = logLevelCommands(container.all(LOG_THRESHOLD), logger);
+        const shed = shedConnectionsCommand(inspection, logger);
         const parts = {
           inspection,
           clock: container.get(CLOCK),
           logger,
           providers: container.all(AUTH_PROVIDER),
-          commands: [...own, ...logging, ...container.all(ADMIN_COMMAND)],
+          commands: [...own, ...logging, shed, ...container.all(ADMIN_COMMAND)],
         };
         return new AdminService(parts, options);
       });

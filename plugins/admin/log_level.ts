@@ -1,8 +1,6 @@
-import type { AdminCommand, AdminReply, AdminRequest } from "../../core/contracts/admin.ts";
+import type { AdminCommand, AdminReply } from "../../core/contracts/admin.ts";
 import { LOG_LEVELS, type Logger, type LogThreshold } from "../../core/contracts/logger.ts";
-
-/** A body that says which level is no longer than this. */
-const BODY_BYTES_MAX = 1024;
+import { readMember } from "./read_member.ts";
 
 /**
  * Commands of ours that Apache does not have: `log_level` tells what is logged, and `set_log_level`
@@ -27,7 +25,7 @@ export function logLevelCommands(
       needsServing: true,
       needsAuthority: true,
       run: async ({ body }) => {
-        const wanted = await readLevel(body);
+        const wanted = await readMember(body, "level");
         const known = LOG_LEVELS.find((one) => one === wanted);
         if (known === undefined) return REFUSAL;
         for (const threshold of thresholds) threshold.level = known;
@@ -42,20 +40,3 @@ const REFUSAL: AdminReply = {
   status: 400,
   error: `the body must be {"level": "<one of ${LOG_LEVELS.join(", ")}>"}`,
 };
-
-/** The level in a body; undefined for anything else. */
-async function readLevel(body: AdminRequest["body"]): Promise<unknown> {
-  const chunks: Uint8Array[] = [];
-  let sizeBytes = 0;
-  for await (const chunk of body) {
-    sizeBytes += chunk.length;
-    if (sizeBytes > BODY_BYTES_MAX) return undefined;
-    chunks.push(chunk);
-  }
-  try {
-    const parsed: unknown = JSON.parse(Buffer.concat(chunks).toString("utf8"));
-    return (parsed as { readonly level?: unknown } | null)?.level;
-  } catch {
-    return undefined; // Not JSON: the answer says what would be.
-  }
-}

@@ -22,18 +22,29 @@ const DATA_BYTES_MAX = 256 << 20;
 export interface SnapshotEnd {
   /** Undefined when it has no digest, or says that it has none. */
   readonly digest: { readonly zxid: Zxid; readonly value: bigint } | undefined;
+  /** Of the last transaction that is in it; undefined where only the file's name tells. */
+  readonly lastZxid: Zxid | undefined;
+}
+
+/** Reads a snapshot file, as {@link readSnapshot}. */
+export function readSnapshotFile(path: string): AsyncGenerator<SnapshotSlice, SnapshotEnd> {
+  return readSnapshot(readChunks(path), path);
 }
 
 /**
- * Reads a snapshot file: slices, and at the end what stands behind them. Files that end after the
- * first seal (before 3.6), the second (3.6 to 3.8) and the third (3.9) are read; what follows is
- * ignored, as Apache does.
+ * Reads a snapshot: slices, and at the end what stands behind them. Those that end after the first
+ * seal (before 3.6), the second (3.6 to 3.8) and the third (3.9) are read; what follows is ignored,
+ * as Apache does.
  *
- * @throws {StorageError} `damaged` when a checksum does not match or the file ends too early,
+ * @param path its name, for messages.
+ * @throws {StorageError} `damaged` when a checksum does not match or it ends too early,
  * `incompatible` for another version; both may come after slices.
  */
-export async function* readSnapshotFile(path: string): AsyncGenerator<SnapshotSlice, SnapshotEnd> {
-  const source = new ByteSource(readChunks(path), path);
+export async function* readSnapshot(
+  chunks: AsyncIterable<Uint8Array>,
+  path: string,
+): AsyncGenerator<SnapshotSlice, SnapshotEnd> {
+  const source = new ByteSource(chunks[Symbol.asyncIterator](), path);
   try {
     await readHeader(source, path);
     yield await readTables(source, path);
@@ -145,24 +156,27 @@ async function readEnd(source: ByteSource, path: string): Promise<SnapshotEnd> {
   await checkSeal(source, path);
   if (!(await source.have(DIGEST_BYTES + SEAL_BYTES))) {
     // A server without digests writes the zxid alone.
-    await checkZxid(source, path);
-    return { digest: undefined };
+    return { digest: undefined, lastZxid: await readLastZxid(source, path) };
   }
   const [zxid, version] = await source.record((reader) => [reader.long(), reader.int()] as const);
   // Before version 2 it was text.
   const value = await source.record((reader) => (version < 2 ? reader.text() : reader.bigint()));
   await checkSeal(source, path);
-  await checkZxid(source, path);
-  return { digest: zxid === 0 || typeof value === "string" ? undefined : { zxid, value } };
+  const lastZxid = await readLastZxid(source, path);
+  return {
+    digest: zxid === 0 || typeof value === "string" ? undefined : { zxid, value },
+    lastZxid,
+  };
 }
 
-/** Passes over the last zxid, if it is there: the name of the file counts, as in Apache. */
-async function checkZxid(source: ByteSource, path: string): Promise<void> {
+/** Undefined when it is not there. In a file its name counts, as in Apache. */
+async function readLastZxid(source: ByteSource, path: string): Promise<Zxid | undefined> {
   const isThere = await source.have(ZXID_BYTES + SEAL_BYTES);
-  if (!isThere && source.available === 0) return;
+  if (!isThere && source.available === 0) return undefined;
   if (!isThere) throw new StorageError("damaged", `${path} ends within its last section`);
-  source.at += ZXID_BYTES;
+  const zxid = await source.record((reader) => reader.long());
   await checkSeal(source, path);
+  return zxid;
 }
 
 async function checkSeal(source: ByteSource, path: string): Promise<void> {

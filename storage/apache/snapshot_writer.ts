@@ -3,6 +3,7 @@ import type { AclRecord, SessionRecord, Snapshot } from "../../core/contracts/st
 import { DIGEST_VERSION } from "../../core/tree/digest.ts";
 import { JuteWriter } from "../../core/wire/jute.ts";
 import { writeAcls, writeSessionId } from "../../core/wire/records.ts";
+import type { Zxid } from "../../core/wire/zxid.ts";
 import { ADLER_START, adler32 } from "./adler32.ts";
 import { type Layout, removeFile } from "./layout.ts";
 import { NodeDigest } from "./node_digest.ts";
@@ -39,7 +40,8 @@ export async function writeSnapshotFile(
     const file = await open(path, "w", 0o600);
     try {
       const chosen = on.chooseDigest(digest) ?? NO_DIGEST;
-      await assemble(file, nodes, { sessions, acls, digest: chosen });
+      const tables = { sessions, acls, digest: chosen };
+      for await (const bytes of encodeSnapshot(tables, readAll(nodes))) await file.write(bytes);
       await file.sync();
     } finally {
       await file.close();
@@ -60,9 +62,10 @@ export async function publishSnapshot(layout: Layout, from: string, zxid: number
   await rename(from, layout.snapshotPath(zxid));
 }
 
-interface Tables {
+/** What stands in a snapshot besides its nodes. */
+export interface Tables {
   readonly sessions: readonly SessionRecord[];
-  readonly acls: ReadonlyMap<number, AclRecord>;
+  readonly acls: readonly AclRecord[];
   readonly digest: DigestAt;
 }
 
@@ -83,53 +86,65 @@ async function takeSlices(
   }
   checkUsable();
   const { high, low } = digest.sum;
-  return { sessions, acls, digest: { zxid: whole.zxid, high, low } };
+  return { sessions, acls: [...acls.values()], digest: { zxid: whole.zxid, high, low } };
 }
 
-/** Header, tables, nodes and two seals, as 3.8 writes them (PP 1.2). */
-async function assemble(file: FileHandle, nodes: FileHandle, tables: Tables): Promise<void> {
+/**
+ * The bytes of a snapshot: header, tables, nodes and two seals, as 3.8 writes them (PP 1.2); with
+ * `lastZxid` a third, as 3.9 does. Each piece is valid until the next is asked for.
+ */
+export async function* encodeSnapshot(
+  { sessions, acls, digest }: Tables,
+  nodes: AsyncIterable<Uint8Array>,
+  lastZxid?: Zxid,
+): AsyncGenerator<Uint8Array> {
   const writer = new JuteWriter();
-  writer.int(SNAPSHOT_MAGIC);
-  writer.int(SNAPSHOT_VERSION);
-  writer.long(-1);
-  writer.int(tables.sessions.length);
-  for (const { id, timeoutMs } of tables.sessions) {
-    writeSessionId(writer, id);
-    writer.int(timeoutMs);
-  }
-  writer.int(tables.acls.size);
-  for (const { id, acls } of tables.acls.values()) {
-    writer.long(id);
-    writeAcls(writer, acls);
-  }
   let sum = ADLER_START;
-  const put = async (bytes: Uint8Array): Promise<void> => {
+  const counted = (bytes: Uint8Array): Uint8Array => {
     sum = adler32(sum, bytes, 0, bytes.length);
-    await file.write(bytes);
+    return bytes;
   };
-  await put(writer.view());
-  const buffer = Buffer.allocUnsafe(COPY_BYTES);
-  for (let offset = 0; ; ) {
-    const { bytesRead } = await nodes.read(buffer, 0, COPY_BYTES, offset);
-    if (bytesRead === 0) break;
-    await put(buffer.subarray(0, bytesRead));
-    offset += bytesRead;
-  }
-  const putSealed = async (fill: () => void): Promise<void> => {
+  function* sealed(fill: () => void): Generator<Uint8Array> {
     writer.clear();
     fill();
-    await put(writer.view());
+    yield counted(writer.view());
     writer.clear();
     writer.int(0);
     writer.int(sum | 0);
     writer.string("/");
-    await put(writer.view());
-  };
-  await putSealed(() => writer.string("/"));
-  await putSealed(() => {
-    writer.long(tables.digest.zxid);
+    yield counted(writer.view());
+  }
+  writer.int(SNAPSHOT_MAGIC);
+  writer.int(SNAPSHOT_VERSION);
+  writer.long(-1);
+  writer.int(sessions.length);
+  for (const { id, timeoutMs } of sessions) {
+    writeSessionId(writer, id);
+    writer.int(timeoutMs);
+  }
+  writer.int(acls.length);
+  for (const one of acls) {
+    writer.long(one.id);
+    writeAcls(writer, one.acls);
+  }
+  yield counted(writer.view());
+  for await (const bytes of nodes) yield counted(bytes);
+  yield* sealed(() => writer.string("/"));
+  yield* sealed(() => {
+    writer.long(digest.zxid);
     writer.int(DIGEST_VERSION);
-    writer.int(tables.digest.high);
-    writer.int(tables.digest.low);
+    writer.int(digest.high);
+    writer.int(digest.low);
   });
+  if (lastZxid !== undefined) yield* sealed(() => writer.long(lastZxid));
+}
+
+async function* readAll(file: FileHandle): AsyncGenerator<Uint8Array> {
+  const buffer = Buffer.allocUnsafe(COPY_BYTES);
+  for (let offset = 0; ; ) {
+    const { bytesRead } = await file.read(buffer, 0, COPY_BYTES, offset);
+    if (bytesRead === 0) return;
+    yield buffer.subarray(0, bytesRead);
+    offset += bytesRead;
+  }
 }

@@ -178,8 +178,8 @@ function makeBad(good: string): readonly Refusal[] {
     if (name.startsWith("tree.db")) rmSync(join(headless, name));
   }
   return [
-    [undefined, 400, "name the backup"],
-    ["", 400, "name the backup"],
+    [undefined, 400, "name a backup"],
+    ["", 400, "must be absolute"],
     ["backups/monday", 400, "must be absolute"],
     ["..", 400, "must be absolute"],
     ["/nowhere/at/all", 400, "is it a backup"],

@@ -1,11 +1,11 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { connect, type ZooKeeperClient } from "../../client/mod.ts";
 import { freePort } from "../../tools/free_ports.ts";
-import { type ServerKind, startServer, type TestServer } from "./server.ts";
+import { fourLetters, type ServerKind, startServer, type TestServer } from "./server.ts";
 
 /** A server with one client that has an ephemeral znode and a watch. */
 interface Scene {
@@ -173,6 +173,31 @@ test("other methods and paths are answered with Apache's statuses", async () => 
       await response.text();
     }
     assert.is(statuses[1], statuses[0], `${method} ${path}`);
+  }
+});
+
+test("Apache's server starts on a snapshot of ours, and finds its digest right", async () => {
+  const headers = { authorization: "digest ann:secret" };
+  const answer = await ask("zookit", "/commands/snapshot", { headers });
+  assert.is(answer.status, 200);
+  const zxid = (answer.headers.get("last_zxid") ?? "").slice(2);
+  const dataDir = await mkdtemp(join(tmpdir(), "admin-handed-"));
+  await mkdir(join(dataDir, "version-2"));
+  const file = join(dataDir, "version-2", `snapshot.${zxid}`);
+  await writeFile(file, new Uint8Array(await answer.arrayBuffer()));
+  const server = await startServer({ kind: "apache", dataDir });
+  try {
+    const client = SCENES.get("zookit")?.client;
+    const there = await connect({ servers: server.hosts });
+    const { data, stat } = await there.getData("/t");
+    assert.equal({ data, stat, zxid: client?.lastZxid }, await client?.getData("/t"));
+    assert.equal(await there.exists("/t/e"), await client?.exists("/t/e"));
+    await there.close();
+    const figures = await fourLetters(server.port, "mntr");
+    assert.match(figures, /^zk_digest_mismatches_count\t0$/m);
+  } finally {
+    await server.stop();
+    await rm(dataDir, { recursive: true, force: true });
   }
 });
 

@@ -8,6 +8,7 @@ import type { LogThreshold } from "../../../core/contracts/logger.ts";
 import { builtInCommands } from "../../../plugins/admin/commands.ts";
 import { logLevelCommands } from "../../../plugins/admin/log_level.ts";
 import { type AdminServerOptions, AdminService } from "../../../plugins/admin/mod.ts";
+import { shedConnectionsCommand } from "../../../plugins/admin/shed_connections.ts";
 import { DigestAuth, IpAuth } from "../../../plugins/auth/mod.ts";
 import { PlainMetrics } from "../../../plugins/metrics/mod.ts";
 import { ConsoleLogger, SystemClock } from "../../../plugins/system/mod.ts";
@@ -81,6 +82,7 @@ async function withAdmin(given: Given, use: (url: string) => Promise<void>): Pro
       commands: [
         ...builtInCommands({ server: inspection, metrics, places }, setup),
         ...logLevelCommands([THRESHOLD], new ConsoleLogger("silent")),
+        shedConnectionsCommand(inspection, new ConsoleLogger("silent")),
         COUNT,
         STREAM,
         TAKES_THE_PLACE,
@@ -105,7 +107,7 @@ test("GET /commands links every command once, in order", () =>
   withAdmin({}, async (url) => {
     const text = await (await fetch(`${url}/commands`)).text();
     const names = [...text.matchAll(/<a href="\/commands\/(\w+)">\1<\/a>\n<br\/>\n/g)];
-    assert.is(names.length, 31);
+    assert.is(names.length, 32);
     assert.is(
       text.length,
       names.reduce((sum, [line]) => sum + line.length, 0),
@@ -316,6 +318,27 @@ test("the level of messages is told to everybody and changed by whoever has auth
     THRESHOLD.level = "info";
   });
 });
+
+test("connections are shed by whoever has authority, and by a whole percentage", () =>
+  withAdmin({}, async (url) => {
+    const shed = async (body: string, headers = {}): Promise<readonly [number, unknown]> => {
+      const init = { method: "POST", body, headers };
+      const answer = await fetch(`${url}/commands/shed_connections`, init);
+      return [answer.status, await answer.json()];
+    };
+    const root = { authorization: "digest super:secret" };
+    assert.equal(await shed('{"percentage": 50}', root), [
+      200,
+      { connections_shed: 5, percentage_requested: 50, command: "shed_connections", error: null },
+    ]);
+    assert.is((await shed('{"percentage": 50}'))[0], 401);
+    const wrong = ["", "[]", "50", ...["-1", "101", "0.5", '"50"', "null"].map(percentage)];
+    for (const body of wrong) assert.is((await shed(body, root))[0], 400, body);
+  }));
+
+function percentage(value: string): string {
+  return `{"percentage": ${value}}`;
+}
 
 test("methods that no command takes are refused", () =>
   withAdmin({}, async (url) => {

@@ -25,7 +25,7 @@ test("POST /commands/backup goes by an address that may do everything with the r
       ...essentials({ logLevel: "silent" }),
       sqliteStorage({ path: join(root, "live") }),
       adminServer({ host: "127.0.0.1", port }),
-      dataCommands(root),
+      dataCommands({ dataDir: root, isSnapshotOn: true, isRestoreOn: true }),
     ],
   });
   await server.start();
@@ -57,6 +57,27 @@ test("POST /commands/backup goes by an address that may do everything with the r
     await client.close();
     await server.stop();
   }
+});
+
+test("an operator may switch snapshot and restore off", async () => {
+  const [port = 0] = await freePorts(1);
+  const server = createServer({
+    plugins: [
+      ...essentials({ logLevel: "silent" }),
+      sqliteStorage({ path: join(root, "off") }),
+      adminServer({ host: "127.0.0.1", port }),
+      dataCommands({ dataDir: root, isSnapshotOn: false, isRestoreOn: false }),
+    ],
+  });
+  await server.start();
+  const headers = { authorization: "ip" };
+  const commands = { snapshot: "GET", restore: "POST", rest: "POST" };
+  for (const [name, method] of Object.entries(commands)) {
+    const answer = await fetch(`http://127.0.0.1:${port}/commands/${name}`, { method, headers });
+    assert.is(answer.status, 503);
+    assert.match(await answer.text(), /"admin\.(?:snapshot|restore)\.enabled is false"/);
+  }
+  await server.stop();
 });
 
 test.run();

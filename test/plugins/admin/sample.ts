@@ -107,6 +107,7 @@ export function sampleInspection(changes: Partial<ServerInspection> = {}): Serve
     lastCheckpoint: { zxid: 0x1_0000_000a, wallMs: 1_795_317_000_999 },
     mayAdminister: (ids) => ids.some(({ scheme }) => scheme === "super"),
     resetConnectionStats: () => {},
+    shedConnections: (percentage) => percentage / 10,
     resetServerStats: () => {},
     ...changes,
   };

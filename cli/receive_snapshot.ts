@@ -1,0 +1,49 @@
+import { StorageError } from "../core/contracts/storage.ts";
+import { ZkError } from "../core/errors/zk_error.ts";
+import { SnapshotLoader } from "../core/tree/snapshot_loader.ts";
+import { Tree } from "../core/tree/tree.ts";
+import { ZXID_ZERO } from "../core/wire/zxid.ts";
+import { readSnapshot } from "../storage/apache/snapshot_reader.ts";
+import type { RecoveredTree } from "./copy_storage.ts";
+
+/**
+ * Reads a snapshot of Apache ZooKeeper 3.9 into a tree while it arrives. The checksum is compared,
+ * the digest is not: Apache takes it from beside a tree that changes.
+ *
+ * @throws {StorageError} `incompatible` when it is none, damaged, or not one that can be restored:
+ * whoever sent it can put that right.
+ */
+export async function receiveSnapshot(body: AsyncIterable<Uint8Array>): Promise<RecoveredTree> {
+  let sizeBytes = 0;
+  async function* counted(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of body) {
+      sizeBytes += chunk.length;
+      yield chunk;
+    }
+  }
+  try {
+    return { tree: await load(counted()), txnCount: 0, isAsAnnounced: true };
+  } catch (cause) {
+    if (!(cause instanceof StorageError || cause instanceof ZkError)) throw cause;
+    const why = sizeBytes === 0 ? NO_BODY : `not a snapshot to restore: ${cause.message}`;
+    throw new StorageError("incompatible", why, { cause });
+  }
+}
+
+async function load(chunks: AsyncIterable<Uint8Array>): Promise<Tree> {
+  const tree = new Tree({ hashSeed: 0, extendedTypes: true });
+  const loader = new SnapshotLoader(tree);
+  const slices = readSnapshot(chunks, "the body");
+  let next = await slices.next();
+  for (; next.done !== true; next = await slices.next()) loader.load(next.value);
+  const { lastZxid = ZXID_ZERO } = next.value;
+  if (lastZxid <= ZXID_ZERO) throw new StorageError("incompatible", NO_ZXID);
+  loader.finish(lastZxid);
+  return tree;
+}
+
+const NO_BODY =
+  "send a snapshot as the body (curl --data-binary @FILE), or name a backup: path=/backups/monday";
+const NO_ZXID =
+  "it does not tell its last transaction, as files of servers before 3.9 do not; take it from the" +
+  " command `snapshot`, or restore their whole folder by path=";
