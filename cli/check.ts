@@ -6,6 +6,7 @@ import { epochOf, formatZxid, ZXID_ZERO } from "../core/wire/zxid.ts";
 import { digestText, recoverTree } from "./copy_storage.ts";
 import { EXIT_CODES } from "./exit_codes.ts";
 import { withStoredData } from "./stored_data.ts";
+import { findUnfinished } from "./write_backup.ts";
 
 /** `zookit check`: looks for damage in a data folder. */
 export function addCheckCommand(program: Command, done: (exitCode: number) => void): void {
@@ -20,7 +21,8 @@ export function addCheckCommand(program: Command, done: (exitCode: number) => vo
         { folder, logFolder: logDir },
         async ({ format, storage }) => {
           console.log(`folder      ${folder}, ${format}`);
-          const problems = await check(storage);
+          const unfinished = findUnfinished(folder);
+          const problems = unfinished === undefined ? await check(storage) : [unfinished];
           for (const problem of problems) console.log(`damaged     ${problem}`);
           console.log(problems.length === 0 ? "all is well" : `${problems.length} found`);
           return problems.length === 0 ? EXIT_CODES.ok : EXIT_CODES.storage;

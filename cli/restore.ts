@@ -5,7 +5,7 @@ import { summary } from "./backup_command.ts";
 import { ProgressLine } from "./copy_command.ts";
 import { EXIT_CODES } from "./exit_codes.ts";
 import { withStoredData } from "./stored_data.ts";
-import { writeBackup } from "./write_backup.ts";
+import { findUnfinished, writeBackup } from "./write_backup.ts";
 
 interface RestoreFlags extends ServerFlags {
   readonly to?: string;
@@ -42,6 +42,11 @@ export function addRestoreCommand(program: Command, done: (exitCode: number) => 
 }
 
 async function copy(folder: string, to: string): Promise<number> {
+  const unfinished = findUnfinished(folder);
+  if (unfinished !== undefined) {
+    console.error(`zookit: ${unfinished}`);
+    return EXIT_CODES.storage;
+  }
   return withStoredData({ folder }, async ({ storage }) => {
     const shown = new ProgressLine();
     try {

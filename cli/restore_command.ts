@@ -1,4 +1,4 @@
-import { basename, isAbsolute } from "node:path";
+import { isAbsolute } from "node:path";
 import type { AdminCommand, AdminReply } from "../core/contracts/admin.ts";
 import type { Consensus } from "../core/contracts/consensus.ts";
 import type { Logger } from "../core/contracts/logger.ts";
@@ -13,6 +13,7 @@ import { type DataTurn, heldBy } from "./data_commands.ts";
 import { receiveSnapshot } from "./receive_snapshot.ts";
 import { pause } from "./snapshot_command.ts";
 import { findStoredData } from "./stored_data.ts";
+import { findUnfinished } from "./write_backup.ts";
 
 interface RestoreParts {
   readonly consensus: Consensus;
@@ -103,10 +104,8 @@ function demandRoom({ approximateDataBytes, nodeCount }: Tree, freeBytes: number
  * @throws {StorageError} `incompatible` when there are no data, else as the storage.
  */
 async function readBackup(folder: string): Promise<RecoveredTree> {
-  if (basename(folder).endsWith(".part")) {
-    // Its tree may be whole, but of no one moment without the log that was to follow.
-    throw new StorageError("incompatible", `${folder} is of a backup that was never finished`);
-  }
+  const unfinished = findUnfinished(folder);
+  if (unfinished !== undefined) throw new StorageError("incompatible", unfinished);
   const data = findStoredData(folder);
   if (data === undefined) {
     const what = "shows neither log.db nor version-2: is it a backup, and may this server read it?";

@@ -7,10 +7,20 @@ import { SqliteStorage } from "../storage/sqlite/mod.ts";
 import { type CopyProgress, type RecoveredTree, recoverTree } from "./copy_storage.ts";
 import { readWhileUsed } from "./read_while_used.ts";
 
+/** What the name of a folder ends with until its backup is whole. */
+const PART = ".part";
+
 /** Why a folder cannot be filled with data; undefined when it is not there, or empty. */
 export function findOccupied(folder: string): string | undefined {
   const isFree = !existsSync(folder) || readdirSync(folder).length === 0;
   return isFree ? undefined : `${folder} holds something already: name a new folder`;
+}
+
+/** Why a folder is no backup to rely on, by its name alone; undefined when it may be one. */
+export function findUnfinished(folder: string): string | undefined {
+  // Its tree may be whole, but of no one moment without the log that was to follow.
+  const isPart = resolve(folder).endsWith(PART);
+  return isPart ? `${folder} is of a backup that was never finished` : undefined;
 }
 
 /**
@@ -31,7 +41,7 @@ export async function writeBackup(
   const occupied = findOccupied(folder);
   if (occupied !== undefined) throw new StorageError("incompatible", occupied);
   const path = resolve(folder);
-  const part = `${path}.part`;
+  const part = `${path}${PART}`;
   await rm(part, { recursive: true, force: true });
   const to = new SqliteStorage({ path: part });
   try {

@@ -85,6 +85,17 @@ test("backup --from copies a stopped server, and restore overwrites nothing", as
   assert.equal(readdirSync(target), ["keep"]);
 });
 
+test("a backup that was never finished is neither restored nor well", async () => {
+  const part = join(root, "broken-off.part");
+  cpSync(join(root, "offline"), part, { recursive: true });
+  const refused = await zookit("restore", `${part}/`, "--to", join(root, "from-part"));
+  assert.is(refused.code, 3);
+  assert.match(refused.err, "never finished");
+  const checked = await zookit("check", part);
+  assert.is(checked.code, 3);
+  assert.match(checked.out, "never finished");
+});
+
 test("backup says what to do when there is no admin server", async () => {
   const outcome = await zookit(
     "backup",
