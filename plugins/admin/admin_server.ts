@@ -145,13 +145,17 @@ export class AdminService implements Service {
       this.#refused.say("admin command refused", { client, command: command.names[0] });
       return refusal;
     }
-    const run = async (): Promise<AdminReply> => command.run({ args, body: request });
+    const body = request.iterator({ destroyOnReturn: false });
+    const run = async (): Promise<AdminReply> => command.run({ args, body });
     try {
       // Who has authority may wait for a long command; the body's arrival is bounded by itself.
       return await (command.needsAuthority ? this.#port.letWait(request, run) : run());
     } catch (error) {
       this.#parts.logger.error(`admin command ${command.names[0]} failed`, { error });
       return { status: 500, error: "the command failed, see the server's log" };
+    } finally {
+      // Many send all of a body before they look for the answer.
+      void body.return?.().then(() => request.resume(), nothing);
     }
   }
 
@@ -194,6 +198,9 @@ export class AdminService implements Service {
 /** As long as Apache's, s. */
 const HTTPS_ONLY = "max-age=86400; includeSubDomains";
 const NOT_SERVING = "This ZooKeeper instance is not currently serving requests";
+
+/** Who has gone sends no more. */
+function nothing(): void {}
 
 function unknownCommand(name: string): AdminReply {
   return { error: `Unknown command: ${name}` };
