@@ -1,8 +1,14 @@
-import { StorageError } from "../core/contracts/storage.ts";
+import {
+  locateNodeRecord,
+  type NodeRecord,
+  nodeRecordPath,
+} from "../core/contracts/node_record.ts";
+import { type SnapshotSlice, StorageError } from "../core/contracts/storage.ts";
 import { ZkError } from "../core/errors/zk_error.ts";
+import { isValidPathAt } from "../core/tree/path.ts";
 import { SnapshotLoader } from "../core/tree/snapshot_loader.ts";
 import { Tree } from "../core/tree/tree.ts";
-import { ZXID_ZERO } from "../core/wire/zxid.ts";
+import { EPOCH_MAX, epochOf, ZXID_ZERO } from "../core/wire/zxid.ts";
 import { readSnapshot } from "../storage/apache/snapshot_reader.ts";
 import type { RecoveredTree } from "./copy_storage.ts";
 
@@ -35,13 +41,34 @@ async function load(chunks: AsyncIterable<Uint8Array>): Promise<Tree> {
   const loader = new SnapshotLoader(tree);
   const slices = readSnapshot(chunks, "the body");
   let next = await slices.next();
-  for (; next.done !== true; next = await slices.next()) loader.load(next.value);
+  for (; next.done !== true; next = await slices.next()) {
+    requireNames(next.value);
+    loader.load(next.value);
+    if (loader.orphanCount > 0) throw new StorageError("incompatible", NO_PARENT);
+  }
   const { lastZxid = ZXID_ZERO } = next.value;
   if (lastZxid <= ZXID_ZERO) throw new StorageError("incompatible", NO_ZXID);
+  if (epochOf(lastZxid) >= EPOCH_MAX - 1) throw new StorageError("incompatible", NO_ROOM);
   loader.finish(lastZxid);
   return tree;
 }
 
+/** Names that no client could have given would make the stored tree one that cannot be read. */
+function requireNames({ nodes, nodeCount }: SnapshotSlice): void {
+  const record: NodeRecord = { pathStart: 0, pathEnd: 0, aclAt: 0, end: 0 };
+  for (let i = 0; i < nodeCount; i++) {
+    locateNodeRecord(nodes, record.end, record);
+    const { pathStart, pathEnd } = record;
+    if (pathStart === pathEnd || isValidPathAt(nodes, pathStart, pathEnd)) continue;
+    const shown = JSON.stringify(nodeRecordPath(nodes, record).slice(0, NAME_SHOWN_MAX));
+    throw new StorageError("incompatible", `no znode can have the name ${shown}`);
+  }
+}
+
+/** Of a name in a message, characters. */
+const NAME_SHOWN_MAX = 100;
+const NO_PARENT = "it has a znode before its parent, or without one";
+const NO_ROOM = "its last transaction is so high that none could follow";
 const NO_BODY =
   "send a snapshot as the body (curl --data-binary @FILE), or name a backup: path=/backups/monday";
 const NO_ZXID =

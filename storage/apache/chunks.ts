@@ -7,6 +7,8 @@ import { ADLER_START, adler32 } from "./adler32.ts";
 import { unsnap } from "./snappy.ts";
 
 const CHUNK_BYTES = 256 * 1024;
+/** Of the records that {@link ByteSource.record} reads: damage must not fill the memory. */
+const RECORD_BYTES_MAX = 256 << 20;
 
 /** The bytes of a snapshot, unpacked as the end of its name says. The stream ends with the loop. */
 export async function* readChunks(path: string): AsyncGenerator<Uint8Array> {
@@ -76,9 +78,10 @@ export class ByteSource {
   }
 
   /**
-   * Reads a record of unknown size.
+   * Reads a record of unknown size. Each attempt has twice the bytes of the one before, so that a
+   * long one costs no more than a few short ones for each byte.
    *
-   * @throws {StorageError} `damaged` when there is none.
+   * @throws {StorageError} `damaged` when there is none, or none of less than 256 MiB.
    */
   async record<T>(read: (reader: JuteReader) => T): Promise<T> {
     for (;;) {
@@ -88,7 +91,9 @@ export class ByteSource {
         this.at = reader.offset;
         return value;
       } catch (cause) {
-        if (await this.have(this.available + 1)) continue;
+        const had = this.available;
+        if (had <= RECORD_BYTES_MAX) await this.have(2 * had + 1);
+        if (this.available > had) continue;
         throw new StorageError("damaged", `${this.#path} ends too early`, { cause });
       }
     }

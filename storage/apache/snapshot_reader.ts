@@ -50,11 +50,11 @@ export async function* readSnapshot(
     yield await readTables(source, path);
     let isLast = false;
     while (!isLast) {
-      const { slice, stop } = takeNodes(source, path);
+      const { slice, stop, neededBytes } = takeNodes(source, path);
       isLast = stop === "last";
       if (slice !== undefined) yield slice;
       if (stop !== "short" || slice !== undefined) continue;
-      if (await source.have(source.available + 1)) continue;
+      if (await source.have(neededBytes)) continue;
       throw new StorageError("damaged", `${path} ends among its nodes`);
     }
     return await readEnd(source, path);
@@ -117,30 +117,36 @@ async function readCount(source: ByteSource, path: string): Promise<number> {
   throw new StorageError("damaged", `${path} counts ${count}`);
 }
 
+interface TakenNodes {
+  readonly slice: SnapshotSlice | undefined;
+  readonly stop: "full" | "last" | "short";
+  /** What the source must have for more of the next node to be known. */
+  readonly neededBytes: number;
+}
+
 /** Takes the node records that stand whole in the source. */
-function takeNodes(
-  source: ByteSource,
-  path: string,
-): { readonly slice: SnapshotSlice | undefined; readonly stop: "full" | "last" | "short" } {
+function takeNodes(source: ByteSource, path: string): TakenNodes {
   const { bytes, at: start } = source;
   let at = start;
   let nodeCount = 0;
-  let stop: "full" | "last" | "short" = "full";
+  let stop: TakenNodes["stop"] = "full";
+  let end = at;
   while (nodeCount < SLICE_NODES_MAX) {
     stop = "short";
-    if (at + 5 > bytes.length) break;
+    end = at + 5;
+    if (end > bytes.length) break;
     const pathSize = getInt(bytes, at);
     if (pathSize === 1 && bytes[at + 4] === SLASH) {
       stop = "last";
       break;
     }
+    requireSize(pathSize, 0, path);
     const pathEnd = at + 4 + pathSize;
-    if (pathSize >= 0 && pathEnd + 4 > bytes.length) break;
-    const dataSize = pathSize < 0 ? -2 : getInt(bytes, pathEnd);
-    if (dataSize < -1 || dataSize > DATA_BYTES_MAX || pathSize > DATA_BYTES_MAX) {
-      throw new StorageError("damaged", `${path} has a node with a size that cannot be`);
-    }
-    const end = pathEnd + 4 + Math.max(0, dataSize) + FIXED_BYTES;
+    end = pathEnd + 4;
+    if (end > bytes.length) break;
+    const dataSize = getInt(bytes, pathEnd);
+    requireSize(dataSize, -1, path);
+    end += Math.max(0, dataSize) + FIXED_BYTES;
     if (end > bytes.length) break;
     at = end;
     nodeCount += 1;
@@ -149,7 +155,12 @@ function takeNodes(
   source.at = stop === "last" ? at + 5 : at;
   const nodes = bytes.subarray(start, at);
   const slice = { sessions: undefined, acls: [], deleted: [], nodeCount, nodes };
-  return { slice: nodeCount === 0 ? undefined : slice, stop };
+  return { slice: nodeCount === 0 ? undefined : slice, stop, neededBytes: end - source.at };
+}
+
+function requireSize(size: number, min: number, path: string): void {
+  if (size >= min && size <= DATA_BYTES_MAX) return;
+  throw new StorageError("damaged", `${path} has a node with a size that cannot be`);
 }
 
 async function readEnd(source: ByteSource, path: string): Promise<SnapshotEnd> {

@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type ZooKeeperClient as Client, connect } from "../../client/mod.ts";
+import { JuteWriter } from "../../core/wire/jute.ts";
+import { encodeSnapshot } from "../../storage/apache/snapshot_writer.ts";
 import { type Running, ZookitProcesses } from "./zookit_process.ts";
 
 const processes = new ZookitProcesses();
@@ -121,6 +123,50 @@ test("what is no whole snapshot of 3.9 is refused, and the server keeps what it 
   await client.close();
   await running.stop();
 });
+
+test("a snapshot with a sound seal of what no server can hold is refused", async () => {
+  const running = await processes.serve(join(root, "sound"));
+  const client = await connect({ servers: running.hosts });
+  await client.create("/kept");
+  const before = await hash(running);
+  const bad: readonly (readonly [paths: readonly string[], zxid: number, why: string])[] = [
+    [["", "//"], 5, '"//"'],
+    [["", "/a\xff"], 5, "no znode can have the name"],
+    [["", "a"], 5, '"a"'],
+    [["", "/a", "/a/../b"], 5, '"/a/../b"'],
+    [["", "/a/b", "/a"], 5, "before its parent"],
+    [["", "/a"], Number.MAX_SAFE_INTEGER, "so high"],
+  ];
+  for (const [paths, zxid, why] of bad) {
+    const [status, body] = await restore(running, await made(paths, zxid));
+    assert.is(status, 400, why);
+    assert.match(String(body["error"]), why);
+  }
+  assert.equal(await hash(running), before);
+  assert.is(client.state.status, "connected");
+  const [status] = await restore(running, await made(["", "/a", "/a/.b"], 5));
+  assert.is(status, 200);
+  await client.close();
+  await running.stop();
+});
+
+/** A snapshot of znodes with these paths, in Latin-1, and nothing else. */
+async function made(paths: readonly string[], zxid: number): Promise<Uint8Array> {
+  const nodes = new JuteWriter();
+  for (const path of paths) {
+    nodes.buffer(Buffer.from(path, "latin1"));
+    nodes.buffer(null);
+    nodes.long(-1);
+    for (let i = 0; i < 15; i++) nodes.int(0);
+  }
+  const tables = { sessions: [], acls: [], digest: { zxid, high: 0, low: 0 } };
+  const pieces: Uint8Array[] = [];
+  const records = (async function* () {
+    yield nodes.view();
+  })();
+  for await (const piece of encodeSnapshot(tables, records, zxid)) pieces.push(piece.slice());
+  return Buffer.concat(pieces);
+}
 
 test("who goes away in the middle of a snapshot leaves the next one to others", async () => {
   const running = await processes.serve(join(root, "leaves"));
