@@ -7,7 +7,7 @@ import { type SnapshotSlice, StorageError } from "../core/contracts/storage.ts";
 import { ZkError } from "../core/errors/zk_error.ts";
 import { isValidPathAt } from "../core/tree/path.ts";
 import { SnapshotLoader } from "../core/tree/snapshot_loader.ts";
-import { Tree } from "../core/tree/tree.ts";
+import { NO_NODE, ROOT, Tree } from "../core/tree/tree.ts";
 import { EPOCH_MAX, epochOf, ZXID_ZERO } from "../core/wire/zxid.ts";
 import { readSnapshot } from "../storage/apache/snapshot_reader.ts";
 import type { RecoveredTree } from "./copy_storage.ts";
@@ -50,7 +50,18 @@ async function load(chunks: AsyncIterable<Uint8Array>): Promise<Tree> {
   if (lastZxid <= ZXID_ZERO) throw new StorageError("incompatible", NO_ZXID);
   if (epochOf(lastZxid) >= EPOCH_MAX - 1) throw new StorageError("incompatible", NO_ROOM);
   loader.finish(lastZxid);
+  requireLeaves(tree);
   return tree;
+}
+
+/** With its session would go what is below an ephemeral znode: all there is, were it the root. */
+function requireLeaves(tree: Tree): void {
+  for (let node = ROOT; node < tree.indexEnd; node++) {
+    if (!tree.isNode(node) || tree.kind(node) !== "ephemeral") continue;
+    if (tree.firstChild(node) === NO_NODE) continue;
+    const name = JSON.stringify(tree.pathOf(node).slice(0, NAME_SHOWN_MAX));
+    throw new StorageError("incompatible", `the ephemeral znode ${name} has children`);
+  }
 }
 
 /** Names that no client could have given would make the stored tree one that cannot be read. */

@@ -142,22 +142,29 @@ test("a snapshot with a sound seal of what no server can hold is refused", async
     assert.is(status, 400, why);
     assert.match(String(body["error"]), why);
   }
+  for (const owned of ["", "/a", "/zookeeper"]) {
+    const bytes = await made(["", "/zookeeper", "/a", "/a/b"], 5, owned);
+    const [status, body] = await restore(running, bytes);
+    assert.is(status, 400, owned);
+    assert.match(String(body["error"]), "has children");
+  }
   assert.equal(await hash(running), before);
   assert.is(client.state.status, "connected");
-  const [status] = await restore(running, await made(["", "/a", "/a/.b"], 5));
+  const [status] = await restore(running, await made(["", "/a", "/a/.b"], 5, "/a/.b"));
   assert.is(status, 200);
   await client.close();
   await running.stop();
 });
 
-/** A snapshot of znodes with these paths, in Latin-1, and nothing else. */
-async function made(paths: readonly string[], zxid: number): Promise<Uint8Array> {
+/** A snapshot of znodes with these paths, in Latin-1; `owned` is the one that is ephemeral. */
+async function made(paths: readonly string[], zxid: number, owned?: string): Promise<Uint8Array> {
   const nodes = new JuteWriter();
   for (const path of paths) {
     nodes.buffer(Buffer.from(path, "latin1"));
     nodes.buffer(null);
     nodes.long(-1);
-    for (let i = 0; i < 15; i++) nodes.int(0);
+    // Behind four zxids and times and three versions: the low half of the owner.
+    for (let i = 0; i < 15; i++) nodes.int(i === 12 && path === owned ? 77 : 0);
   }
   const tables = { sessions: [], acls: [], digest: { zxid, high: 0, low: 0 } };
   const pieces: Uint8Array[] = [];
