@@ -8,6 +8,7 @@ import { ZkError } from "../core/errors/zk_error.ts";
 import { isValidPathAt } from "../core/tree/path.ts";
 import { SnapshotLoader } from "../core/tree/snapshot_loader.ts";
 import { NO_NODE, ROOT, Tree } from "../core/tree/tree.ts";
+import { SessionId } from "../core/wire/session_id.ts";
 import { EPOCH_MAX, epochOf, ZXID_ZERO } from "../core/wire/zxid.ts";
 import { readSnapshot } from "../storage/apache/snapshot_reader.ts";
 import type { RecoveredTree } from "./copy_storage.ts";
@@ -46,22 +47,37 @@ async function load(chunks: AsyncIterable<Uint8Array>): Promise<Tree> {
     loader.load(next.value);
     if (loader.orphanCount > 0) throw new StorageError("incompatible", NO_PARENT);
   }
-  const { lastZxid = ZXID_ZERO } = next.value;
-  if (lastZxid <= ZXID_ZERO) throw new StorageError("incompatible", NO_ZXID);
+  const { lastZxid } = next.value;
+  if (lastZxid === undefined) throw new StorageError("incompatible", NO_ZXID);
+  if (lastZxid <= ZXID_ZERO) throw new StorageError("incompatible", NO_TXN);
   if (epochOf(lastZxid) >= EPOCH_MAX - 1) throw new StorageError("incompatible", NO_ROOM);
+  const deleted = leftBehind(tree);
+  loader.load({ sessions: undefined, acls: [], deleted, nodeCount: 0, nodes: new Uint8Array(0) });
   loader.finish(lastZxid);
-  requireLeaves(tree);
   return tree;
 }
 
-/** With its session would go what is below an ephemeral znode: all there is, were it the root. */
-function requireLeaves(tree: Tree): void {
+/**
+ * Ephemeral znodes whose sessions are not in the snapshot: nobody would ever delete them. Apache
+ * takes them away when it loads one, too (`ZooKeeperServer.loadData`).
+ *
+ * @throws {StorageError} when one has children, which would go with its session, or is the root.
+ */
+function leftBehind(tree: Tree): readonly string[] {
+  const paths: string[] = [];
   for (let node = ROOT; node < tree.indexEnd; node++) {
     if (!tree.isNode(node) || tree.kind(node) !== "ephemeral") continue;
-    if (tree.firstChild(node) === NO_NODE) continue;
-    const name = JSON.stringify(tree.pathOf(node).slice(0, NAME_SHOWN_MAX));
-    throw new StorageError("incompatible", `the ephemeral znode ${name} has children`);
+    if (node === ROOT || tree.firstChild(node) !== NO_NODE) {
+      const name = JSON.stringify(tree.pathOf(node).slice(0, NAME_SHOWN_MAX));
+      throw new StorageError(
+        "incompatible",
+        `${name} is ephemeral and has children, or is the root`,
+      );
+    }
+    const owner = new SessionId(tree.ownerHigh(node), tree.ownerLow(node));
+    if (!tree.sessions.has(owner)) paths.push(tree.pathOf(node));
   }
+  return paths;
 }
 
 /** Names that no client could have given would make the stored tree one that cannot be read. */
@@ -79,6 +95,7 @@ function requireNames({ nodes, nodeCount }: SnapshotSlice): void {
 /** Of a name in a message, characters. */
 const NAME_SHOWN_MAX = 100;
 const NO_PARENT = "it has a znode before its parent, or without one";
+const NO_TXN = "it holds no transaction";
 const NO_ROOM = "its last transaction is so high that none could follow";
 const NO_BODY =
   "send a snapshot as the body (curl --data-binary @FILE), or name a backup: path=/backups/monday";

@@ -5,6 +5,7 @@ import {
   ADMIN_COMMAND,
   type AdminCommand,
   type AdminReply,
+  type AdminRequest,
   type AdminValue,
 } from "../../core/contracts/admin.ts";
 import { AUTH_PROVIDER, type AuthProvider } from "../../core/contracts/auth.ts";
@@ -105,7 +106,10 @@ export class AdminService implements Service {
     if (name === undefined) return end(response, 404, `commands are at ${this.#commandUrl}\n`);
     if (name === "") return this.#list(response);
     const command = this.#byName.get(name);
-    const reply = await this.#answer(command, request, url.args);
+    const body = request.iterator({ destroyOnReturn: false });
+    const reply = await this.#answer(command, request, { args: url.args, body });
+    // Many send all of a body before they look for the answer.
+    void body.return?.().then(() => request.resume(), nothing);
     await send(response, command?.names[0] ?? name, reply ?? unknownCommand(name));
   }
 
@@ -127,7 +131,7 @@ export class AdminService implements Service {
   async #answer(
     command: AdminCommand | undefined,
     request: IncomingMessage,
-    args: ReadonlyMap<string, string>,
+    asked: AdminRequest,
   ): Promise<AdminReply | undefined> {
     if (command === undefined) return undefined;
     const method = request.method === "HEAD" ? "GET" : request.method;
@@ -145,17 +149,14 @@ export class AdminService implements Service {
       this.#refused.say("admin command refused", { client, command: command.names[0] });
       return refusal;
     }
-    const body = request.iterator({ destroyOnReturn: false });
-    const run = async (): Promise<AdminReply> => command.run({ args, body });
+    const run = async (): Promise<AdminReply> => command.run(asked);
     try {
       // Who has authority may wait for a long command; the body's arrival is bounded by itself.
       return await (command.needsAuthority ? this.#port.letWait(request, run) : run());
     } catch (error) {
-      this.#parts.logger.error(`admin command ${command.names[0]} failed`, { error });
+      const isGone = request.socket.destroyed; // In the middle of what it sent.
+      if (!isGone) this.#parts.logger.error(`admin command ${command.names[0]} failed`, { error });
       return { status: 500, error: "the command failed, see the server's log" };
-    } finally {
-      // Many send all of a body before they look for the answer.
-      void body.return?.().then(() => request.resume(), nothing);
     }
   }
 

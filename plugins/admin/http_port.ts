@@ -37,6 +37,8 @@ const HEAD_BYTES_MAX = 16 * 1024;
 /** Time for the head of a request to arrive, ms. */
 const HEAD_MS_MAX = 10_000;
 /** Time for a whole request to arrive where nothing else is said, ms. */
+/** The other side went before it had everything. */
+const GONE = "ERR_STREAM_PREMATURE_CLOSE";
 const REQUEST_MS_MAX = 300_000;
 /** Time between two looks for requests that take too long, ms. */
 const LOOK_MS = 1_000;
@@ -65,6 +67,7 @@ export class HttpPort {
       // The other side may go at any moment, which is its own affair.
       response.on("error", () => response.destroy());
       void handler(request, response).catch((error: unknown) => {
+        if ((error as { readonly code?: string }).code === GONE) return;
         logger.error(`${place.name}: a request failed`, { error });
         if (response.headersSent) response.destroy();
         else response.writeHead(500).end("the request failed, see the server's log\n");

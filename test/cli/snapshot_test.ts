@@ -148,11 +148,16 @@ test("a snapshot with a sound seal of what no server can hold is refused", async
     assert.is(status, 400, owned);
     assert.match(String(body["error"]), "has children");
   }
+  assert.is((await restore(running, await made([""], 5, "")))[0], 400, "an ephemeral root");
   assert.equal(await hash(running), before);
   assert.is(client.state.status, "connected");
-  const [status] = await restore(running, await made(["", "/a", "/a/.b"], 5, "/a/.b"));
-  assert.is(status, 200);
+  const good = await made(["", "/a", "/a/.b", "/a/c"], 5, "/a/.b");
+  assert.is((await restore(running, good))[0], 200);
   await client.close();
+  const there = await connect({ servers: running.hosts });
+  const left = await there.getChildren("/a");
+  assert.equal(left.children, ["c"], "an ephemeral znode without its session is gone");
+  await there.close();
   await running.stop();
 });
 
@@ -175,6 +180,13 @@ async function made(paths: readonly string[], zxid: number, owned?: string): Pro
   return Buffer.concat(pieces);
 }
 
+/** Reads the answer to its end, so that its connection is free. */
+async function statusOf(running: Running): Promise<number> {
+  const answer = await snapshot(running);
+  await answer.arrayBuffer();
+  return answer.status;
+}
+
 test("who goes away in the middle of a snapshot leaves the next one to others", async () => {
   const running = await processes.serve(join(root, "leaves"));
   const client = await connect({ servers: running.hosts });
@@ -182,11 +194,11 @@ test("who goes away in the middle of a snapshot leaves the next one to others", 
   for (let i = 0; i < 3; i++) {
     const stop = new AbortController();
     const answer = await fetch(`${running.url}/snapshot`, { headers: AUTH, signal: stop.signal });
-    assert.is((await snapshot(running)).status, 409, "the first is not read to its end");
+    assert.is(await statusOf(running), 409, "the first is not read to its end");
     stop.abort();
     await answer.arrayBuffer().catch(() => {});
-    let { status } = await snapshot(running);
-    while (status === 409) ({ status } = await snapshot(running));
+    let status = await statusOf(running);
+    while (status === 409) status = await statusOf(running);
     assert.is(status, 200);
   }
   await client.close();
