@@ -3,7 +3,7 @@ import type { AdminCommand } from "../core/contracts/admin.ts";
 import { type Storage, StorageError } from "../core/contracts/storage.ts";
 import { formatZxid } from "../core/wire/zxid.ts";
 import { type CopyProgress, digestText, type RecoveredTree } from "./copy_storage.ts";
-import { type DataTurn, heldBy } from "./data_commands.ts";
+import { type DataTurn, heldBy } from "./data_turn.ts";
 import { findOccupied, writeBackup } from "./write_backup.ts";
 
 /** Time between two lines of progress, which also show that somebody is still there, ms. */

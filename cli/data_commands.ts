@@ -1,22 +1,13 @@
-import { ADMIN_COMMAND, type AdminCommand, type AdminReply } from "../core/contracts/admin.ts";
+import { ADMIN_COMMAND, type AdminCommand } from "../core/contracts/admin.ts";
 import { CONSENSUS } from "../core/contracts/consensus.ts";
 import { LOGGER } from "../core/contracts/logger.ts";
 import { STORAGE } from "../core/contracts/storage.ts";
 import type { Plugin } from "../core/kernel/plugin.ts";
 import { measureFree } from "../plugins/admin/disk_space.ts";
 import { backupCommand } from "./backup_command.ts";
+import type { DataTurn } from "./data_turn.ts";
 import { restoreCommand } from "./restore_command.ts";
 import { snapshotCommand } from "./snapshot_command.ts";
-
-/** Which command reads or replaces all data at the moment: one at a time. */
-export interface DataTurn {
-  holder: "backup" | "snapshot" | "restore" | undefined;
-}
-
-/** The answer to whoever must wait for another command. */
-export function heldBy({ holder }: DataTurn): AdminReply {
-  return { status: 409, error: `another ${holder} is under way` };
-}
 
 /** What an operator may switch off (`admin.snapshot.enabled`, `admin.restore.enabled`). */
 export interface DataCommandsOptions {

@@ -9,9 +9,8 @@ import type { Tree } from "../core/tree/tree.ts";
 import { formatZxid, ZXID_ZERO } from "../core/wire/zxid.ts";
 import { summary } from "./backup_command.ts";
 import { type RecoveredTree, recoverTree } from "./copy_storage.ts";
-import { type DataTurn, heldBy } from "./data_commands.ts";
+import { type DataTurn, heldBy, pause } from "./data_turn.ts";
 import { receiveSnapshot } from "./receive_snapshot.ts";
-import { pause } from "./snapshot_command.ts";
 import { findStoredData } from "./stored_data.ts";
 import { findUnfinished } from "./write_backup.ts";
 

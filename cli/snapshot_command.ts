@@ -6,7 +6,7 @@ import type { Tree } from "../core/tree/tree.ts";
 import { formatZxid } from "../core/wire/zxid.ts";
 import { encodeSnapshot } from "../storage/apache/snapshot_writer.ts";
 import { TreeRecovery } from "./copy_storage.ts";
-import { type DataTurn, heldBy } from "./data_commands.ts";
+import { type DataTurn, heldBy, pause } from "./data_turn.ts";
 import { readWhileUsed } from "./read_while_used.ts";
 
 /**
@@ -52,7 +52,7 @@ async function readTree(storage: Storage): Promise<Tree> {
 
 /** @param free called once the last piece was taken, or nobody wants more. */
 async function snapshotOf(tree: Tree, free: () => void): Promise<AdminReply> {
-  let sizeBytes = 0;
+  let sizeBytes = 0; // It stands before what it is the size of.
   for await (const piece of piecesOf(tree)) sizeBytes += piece.length;
   return {
     headers: { last_zxid: `0x${formatZxid(tree.lastZxid)}`, snapshot_size: String(sizeBytes) },
@@ -94,9 +94,4 @@ function copiesOf(
       return this;
     },
   };
-}
-
-/** Lets clients have their turn. */
-export function pause(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

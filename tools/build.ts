@@ -20,7 +20,7 @@ const require = createRequire(import.meta.url);`;
  * Compiles the sources, and makes one bundle of the command with what it needs: a server of a few
  * hundred small files starts a quarter of a second later.
  *
- * @param folder is removed first.
+ * @param folder absolute; removed first.
  * @returns whether the sources have no errors of types; what can be compiled is, all the same.
  */
 export async function build(folder: string): Promise<boolean> {

@@ -154,7 +154,8 @@ export class AdminService implements Service {
       // Who has authority may wait for a long command; the body's arrival is bounded by itself.
       return await (command.needsAuthority ? this.#port.letWait(request, run) : run());
     } catch (error) {
-      const isGone = request.socket.destroyed; // In the middle of what it sent.
+      // Whoever went in the middle of a body; what else fails meanwhile must still be told.
+      const isGone = (error as { readonly code?: string }).code === "ECONNRESET";
       if (!isGone) this.#parts.logger.error(`admin command ${command.names[0]} failed`, { error });
       return { status: 500, error: "the command failed, see the server's log" };
     }

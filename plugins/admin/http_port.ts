@@ -37,9 +37,9 @@ const HEAD_BYTES_MAX = 16 * 1024;
 /** Time for the head of a request to arrive, ms. */
 const HEAD_MS_MAX = 10_000;
 /** Time for a whole request to arrive where nothing else is said, ms. */
+const REQUEST_MS_MAX = 300_000;
 /** The other side went before it had everything. */
 const GONE = "ERR_STREAM_PREMATURE_CLOSE";
-const REQUEST_MS_MAX = 300_000;
 /** Time between two looks for requests that take too long, ms. */
 const LOOK_MS = 1_000;
 

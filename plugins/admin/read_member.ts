@@ -3,7 +3,10 @@ import type { AdminRequest } from "../../core/contracts/admin.ts";
 /** A body that says one thing is no longer than this. */
 const BODY_BYTES_MAX = 1024;
 
-/** One member of the JSON object in a body; undefined when it is not there, or no JSON. */
+/**
+ * One member of the JSON object in a body; undefined when it is not there, or the body is no JSON
+ * or longer than 1 KiB.
+ */
 export async function readMember(body: AdminRequest["body"], name: string): Promise<unknown> {
   const chunks: Uint8Array[] = [];
   let sizeBytes = 0;

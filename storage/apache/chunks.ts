@@ -94,7 +94,9 @@ export class ByteSource {
         const had = this.available;
         if (had <= RECORD_BYTES_MAX) await this.have(2 * had + 1);
         if (this.available > had) continue;
-        throw new StorageError("damaged", `${this.#path} ends too early`, { cause });
+        throw new StorageError("damaged", `${this.#path} ends too early, or in a record too long`, {
+          cause,
+        });
       }
     }
   }

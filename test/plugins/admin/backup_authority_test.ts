@@ -5,7 +5,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { dataCommands } from "../../../cli/data_commands.ts";
 import type { Acl } from "../../../client/mod.ts";
-import { adminServer, createServer, essentials, sqliteStorage } from "../../../mod.ts";
+import { adminServer, createServer, essentials, type Server, sqliteStorage } from "../../../mod.ts";
 import { freePorts } from "../../../tools/free_ports.ts";
 
 const root = mkdtempSync(join(tmpdir(), "zookit-authority-"));
@@ -18,17 +18,22 @@ const readableBy = (...ids: readonly string[]): Acl[] => [
   ...ids.map((id) => ({ scheme: "ip", id, perms: 1 })),
 ];
 
-test("POST /commands/backup goes by an address that may do everything with the root", async () => {
+async function serve(name: string, isOn: boolean): Promise<{ server: Server; port: number }> {
   const [port = 0] = await freePorts(1);
   const server = createServer({
     plugins: [
       ...essentials({ logLevel: "silent" }),
-      sqliteStorage({ path: join(root, "live") }),
+      sqliteStorage({ path: join(root, name) }),
       adminServer({ host: "127.0.0.1", port }),
-      dataCommands({ dataDir: root, isSnapshotOn: true, isRestoreOn: true }),
+      dataCommands({ dataDir: root, isSnapshotOn: isOn, isRestoreOn: isOn }),
     ],
   });
   await server.start();
+  return { server, port };
+}
+
+test("POST /commands/backup goes by an address that may do everything with the root", async () => {
+  const { server, port } = await serve("live", true);
   const client = await server.connect();
   await client.create("/n", "kept");
   let tries = 0;
@@ -60,16 +65,7 @@ test("POST /commands/backup goes by an address that may do everything with the r
 });
 
 test("an operator may switch snapshot and restore off", async () => {
-  const [port = 0] = await freePorts(1);
-  const server = createServer({
-    plugins: [
-      ...essentials({ logLevel: "silent" }),
-      sqliteStorage({ path: join(root, "off") }),
-      adminServer({ host: "127.0.0.1", port }),
-      dataCommands({ dataDir: root, isSnapshotOn: false, isRestoreOn: false }),
-    ],
-  });
-  await server.start();
+  const { server, port } = await serve("off", false);
   const headers = { authorization: "ip" };
   const commands = { snapshot: "GET", restore: "POST", rest: "POST" };
   for (const [name, method] of Object.entries(commands)) {
