@@ -9,15 +9,22 @@ requireApache();
 
 const LEADER = 3;
 const OTHERS = [1, 2];
+/** A leader of Apache's looks for its quorum twice in a tick: not before the test is over. */
+const RARELY_LOOKING = ["tickTime=60000"];
+/** Ticks of half a second, for those who follow it and hear of it that rarely. */
+const PATIENT = ["syncLimit=120"];
 
 /**
- * A leader is stopped until another leads and a write is acknowledged there; then it goes on, and
- * finds a sync of a client that is still connected to it, with a read behind that.
+ * A leader is stopped and the others start anew, until another leads and a write is acknowledged
+ * there; then it goes on, and finds a sync of a client that is still connected to it, with a read
+ * behind that.
  *
  * @returns what the read showed; undefined when the sync was refused.
  */
 async function readBehindSync(kind: Kind): Promise<string | undefined> {
-  const members = await Members.plan([{ kind: "zookit" }, { kind: "zookit" }, { kind }]);
+  const follower = { kind: "zookit", settings: PATIENT } as const;
+  const leader = { kind, settings: RARELY_LOOKING };
+  const members = await Members.plan([follower, follower, leader]);
   try {
     for (const id of [LEADER, 1]) members.start(id);
     assert.is(await members.serving([LEADER, 1]), LEADER);
@@ -30,11 +37,15 @@ async function readBehindSync(kind: Kind): Promise<string | undefined> {
     await elsewhere.create("/r", "old");
     await there.sync("/r");
     await members.signal(LEADER, "SIGSTOP");
+    await Promise.all(OTHERS.map((id) => members.signal(id, "SIGKILL")));
+    for (const id of OTHERS) members.start(id);
     await members.serving(OTHERS);
     await patiently(() => elsewhere.setData("/r", "new"));
     const answer = syncAndRead(there, "/r");
     await members.signal(LEADER, "SIGCONT");
-    return await answer;
+    const shown = await answer;
+    await members.signal(LEADER, "SIGKILL"); // Or the end of the session would wait for a quorum.
+    return shown;
   } finally {
     await members.discard();
   }
