@@ -11,7 +11,8 @@ const CREATES = [0, -5, -8, -101, -102, -108, -110, -114, -125];
  * the like are results inside of one, by their type.
  *
  * Not here, since such a server has no way to them: codes of the client's side, of ensembles, of
- * local sessions, of read-only mode and of throttling. Enforced logins have a list of their own.
+ * local sessions, of read-only mode and of throttling (`../interop/throttled_test.ts`). Enforced
+ * logins have a list of their own.
  */
 export const REACHABLE: Readonly<Record<string, readonly number[]>> = {
   create: CREATES,
