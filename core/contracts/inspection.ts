@@ -138,6 +138,8 @@ export interface NamespaceQuota {
   /** Znodes that are there. */
   readonly countUsage: number;
   readonly bytesUsage: number;
+  /** Requests of clients that hard limits refused. */
+  readonly refusedCount: number;
 }
 
 /**

@@ -173,6 +173,7 @@ export class Inspection implements ServerInspection {
         bytesLimit: (before?.bytesLimit ?? 0) + (byteHardLimit > -1 ? byteHardLimit : bytes),
         countUsage: (before?.countUsage ?? 0) + (stats?.count ?? 0),
         bytesUsage: (before?.bytesUsage ?? 0) + (stats?.bytes ?? 0),
+        refusedCount: this.#server.statistics.quotaRefusals.get(namespace) ?? 0,
       });
     }
     return [...found.values()];

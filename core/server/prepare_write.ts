@@ -36,6 +36,8 @@ export interface PrepareRules {
   readonly treeBytesMax: number;
   /** Told when a create or growing data is refused for want of memory. */
   readonly createRefused: () => void;
+  /** Told when a quota refuses a change at `path`. */
+  readonly quotaRefused: (path: string) => void;
 }
 
 /** Who asks, and the stamp on the answer; one object serves every request. */
@@ -382,6 +384,8 @@ export class WriteOperations {
     const exceeded =
       above(limits.countHardLimit, stats.count, countBy) ||
       above(limits.byteHardLimit, stats.bytes, bytesBy);
-    return exceeded ? "QuotaExceeded" : undefined;
+    if (!exceeded) return undefined;
+    this.#rules.quotaRefused(node.text);
+    return "QuotaExceeded";
   }
 }

@@ -98,6 +98,7 @@ export class ServerReplica implements Replica {
       createRefused: () => {
         this.#server.statistics.createsRefused.value += 1;
       },
+      quotaRefused: (path) => this.#server.statistics.quotaRefused(path),
     });
     return this.#preparer;
   }

@@ -68,6 +68,8 @@ export class Statistics {
   readonly throttleWaits: Counter;
   readonly throttleTime: Summary;
   readonly tokenDeficit: Summary;
+  /** Requests that quotas refused, by the first name of their path: one that has a quota. */
+  readonly quotaRefusals: Map<string, number> = new Map();
   readonly readLatency: Summary;
   readonly updateLatency: Summary;
   readonly nodeCreatedWatches: Summary;
@@ -144,6 +146,12 @@ export class Statistics {
     if (sizeBytes > sizes.max) sizes.max = sizeBytes;
   }
 
+  /** The hard limit of a quota was in the way of a change at `path`. */
+  quotaRefused(path: string): void {
+    const namespace = path.split("/")[1] ?? "";
+    this.quotaRefusals.set(namespace, (this.quotaRefusals.get(namespace) ?? 0) + 1);
+  }
+
   get responseSizes(): Sizes {
     return { ...this.#responses };
   }
@@ -154,5 +162,6 @@ export class Statistics {
     this.packetsSent = 0;
     this.latency.reset();
     Object.assign(this.#responses, { last: -1, min: -1, max: -1 });
+    this.quotaRefusals.clear();
   }
 }

@@ -67,11 +67,14 @@ function quotaFigures(inspection: ServerInspection): Figure[] {
   const figures = (name: string, help: string, value: (quota: NamespaceQuota) => number) => {
     return quotas.map((quota) => ({ name, key: quota.namespace, help, value: value(quota) }));
   };
+  const refusedName = "quota_exceeded_error_per_namespace";
+  const refused = figures(refusedName, "requests refused", (one) => one.refusedCount);
   return [
     ...figures("quota_count_limit_per_namespace", "znodes allowed", (one) => one.countLimit),
     ...figures("quota_bytes_limit_per_namespace", "bytes of data allowed", (one) => one.bytesLimit),
     ...figures("quota_count_usage_per_namespace", "znodes there", (one) => one.countUsage),
     ...figures("quota_bytes_usage_per_namespace", "bytes of data there", (one) => one.bytesUsage),
+    ...refused.filter(({ value }) => value > 0), // As Apache's: not before the first.
   ];
 }
 

@@ -159,6 +159,9 @@ test("mntr sums up quotas by the first name of their paths, as Apache ZooKeeper 
       await client.create(`${at}/zookeeper_stats`, "count=0,bytes=0");
       await client.create(`${path}/child`, "123");
     }
+    for (const data of ["x".repeat(100), "x".repeat(71)]) {
+      await client.setData("/shop/a", data).catch((error) => assert.is(error.code, -125));
+    }
   }
   const quotasOf = async (kind: ServerKind): Promise<string[]> =>
     (await ask(kind, "mntr"))
@@ -166,7 +169,8 @@ test("mntr sums up quotas by the first name of their paths, as Apache ZooKeeper 
       .filter((line) => line.includes("_quota_"))
       .sort();
   const apache = await quotasOf("apache");
-  assert.is(apache.length, 8);
+  assert.is(apache.length, 9);
+  assert.ok(apache.includes("zk_shop_quota_exceeded_error_per_namespace\t2"), apache.join("\n"));
   assert.equal(await quotasOf("zookit"), apache);
 });
 

@@ -46,9 +46,11 @@ test("GET /metrics shows the server's figures and counters under Apache's names"
       'quota_count_limit_per_namespace{key="shop"} 12',
       'quota_count_limit_per_namespace{key="other"} -1',
       'quota_bytes_usage_per_namespace{key="shop"} 16',
+      'quota_exceeded_error_per_namespace{key="shop"} 3',
     ]) {
       assert.ok(values.includes(line), line);
     }
+    assert.not.match(text, /quota_exceeded_error_per_namespace\{key="other"/);
     assert.match(text, /^# TYPE commit_count counter$/m);
     assert.match(text, /^# TYPE fsynctime summary$/m);
     assert.not.match(text, /process_/);

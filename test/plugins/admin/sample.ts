@@ -53,6 +53,7 @@ const QUOTA: NamespaceQuota = {
   bytesLimit: 69,
   countUsage: 4,
   bytesUsage: 16,
+  refusedCount: 3,
 };
 
 /** A server with one session and one four-letter word under way. */
@@ -100,7 +101,7 @@ export function sampleInspection(changes: Partial<ServerInspection> = {}): Serve
       known: [{ id: SESSION, timeoutMs: 10_000 }],
     }),
     ephemerals: () => [{ session: SESSION, paths: ["/t/e", "/t/e2"] }],
-    quotas: () => [QUOTA, { ...QUOTA, namespace: "other", countLimit: -1 }],
+    quotas: () => [QUOTA, { ...QUOTA, namespace: "other", countLimit: -1, refusedCount: 0 }],
     watchSummary: () => ({ connections: 1, paths: 2, total: 2 }),
     dataWatches: () => [{ session: SESSION, paths: ["/t/no", "/t"] }],
     digests: () => [{ zxid: 0x80, digest: 2n ** 40n }],
