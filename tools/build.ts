@@ -4,21 +4,31 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build as bundle, type Metafile } from "esbuild";
+import commonjs from "@rollup/plugin-commonjs";
+import json from "@rollup/plugin-json";
+import { nodeResolve } from "@rollup/plugin-node-resolve";
+import { transform } from "esbuild";
+import { type InputOption, type OutputChunk, type Plugin, rollup } from "rollup";
 import { runFile } from "./runtime.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const COMPILER = join(ROOT, "node_modules/typescript/bin/tsc");
-/** The folder of an installed package, at the begin of a path into it. */
-const PACKAGE = /^node_modules\/(?:@[^/]+\/)?[^./][^/]*/;
+/** The folder of an installed package in a path into it. */
+const PACKAGE = /\/(node_modules\/(?:.*\/node_modules\/)?(?:@[^/]+\/)?[^./][^/]*)\//;
 const LIMIT_MS = 300_000;
-/** Packages that are made of CommonJS ask for Node's own modules this way. */
-const REQUIRE = `import { createRequire } from "node:module";
-const require = createRequire(import.meta.url);`;
+/** What is not in the command's files; `sqlite3` is compiled on the machine that it runs on. */
+const EXTERNAL = [/^(?:node|bun):/, "sqlite3"];
+/** Comments take a runtime time to read. */
+const withoutComments: Plugin = {
+  name: "without-comments",
+  async renderChunk(code) {
+    return (await transform(code, { target: "node20.20", legalComments: "none" })).code;
+  },
+};
 
 /**
- * Compiles the sources, and makes one bundle of the command with what it needs: a server of a few
- * hundred small files starts a quarter of a second later.
+ * Compiles the sources, and bundles the command with what it needs: a few hundred small files take
+ * a quarter of a second to start.
  *
  * @param folder absolute; removed first.
  * @returns whether the sources have no errors of types; what can be compiled is, all the same.
@@ -31,38 +41,68 @@ export async function build(folder: string): Promise<boolean> {
   return code === 0;
 }
 
+/**
+ * All of a server goes into one file, whose constants are nobody else's: V8 knows their values when
+ * it compiles, as it does not for what a module exports. The other sub-commands have files of their
+ * own.
+ */
 async function bundleCommand(folder: string): Promise<void> {
   const command = join(folder, "cli");
-  const { metafile, outputFiles } = await bundle({
-    entryPoints: {
-      main: join(command, "main.js"),
-      // Stands beside whoever starts it.
-      worker: join(folder, "storage/sqlite/worker.js"),
+  const others: Record<string, string> = {
+    // Stands beside whoever starts it.
+    worker: join(folder, "storage/sqlite/worker.js"),
+  };
+  const setAside: Plugin = {
+    name: "set-aside",
+    resolveDynamicImport(specifier, importer) {
+      const name = /^\.\/(\w+)\.js$/.exec(String(specifier))?.[1];
+      if (importer !== join(command, "main.js") || name === undefined) return null;
+      if (name === "serve") return null;
+      others[name] = join(command, `${name}.js`);
+      return { id: String(specifier), external: true };
     },
-    outdir: command,
-    bundle: true,
-    splitting: true,
-    format: "esm",
-    platform: "node",
-    target: "node20.20",
-    // Compiled on the machine that it runs on.
-    external: ["sqlite3"],
-    // For Node it names a form that can't be taken apart.
-    alias: { rxjs: join(ROOT, "node_modules/rxjs/dist/esm/index.js") },
-    banner: { js: REQUIRE },
-    metafile: true,
-    write: false,
-    absWorkingDir: ROOT,
-  });
+  };
+  const main = await bundle({ main: join(command, "main.js") }, [setAside], true);
+  const chunks = [...main, ...(await bundle(others, [], false))];
   rmSync(command, { recursive: true });
   mkdirSync(command);
-  for (const { path, contents } of outputFiles) writeFileSync(path, contents);
-  writeFileSync(join(command, "LICENSES.txt"), licensesOf(metafile));
+  for (const { fileName, code } of chunks) writeFileSync(join(command, fileName), code);
+  writeFileSync(join(command, "LICENSES.txt"), licensesOf(chunks));
+}
+
+async function bundle(
+  input: InputOption,
+  plugins: readonly Plugin[],
+  inlineDynamicImports: boolean,
+): Promise<OutputChunk[]> {
+  const bundled = await rollup({
+    input,
+    external: EXTERNAL,
+    plugins: [
+      ...plugins,
+      // For Node rxjs names a form that can't be taken apart.
+      nodeResolve({ preferBuiltins: true, exportConditions: ["es2015"] }),
+      made(commonjs),
+      made(json),
+      withoutComments,
+    ],
+    onwarn({ message }) {
+      throw new Error(message);
+    },
+  });
+  const { output } = await bundled.generate({ format: "es", inlineDynamicImports });
+  return output.filter((file) => file.type === "chunk");
+}
+
+/** Their types say of these that the function is below `default`, which it is not. */
+function made(plugin: unknown): Plugin {
+  return (plugin as () => Plugin)();
 }
 
 /** The licenses of the packages in the bundle, in the order of their names. */
-function licensesOf({ inputs }: Metafile): string {
-  const folders = Object.keys(inputs).map((path) => PACKAGE.exec(path)?.[0]);
+function licensesOf(chunks: readonly OutputChunk[]): string {
+  const modules = chunks.flatMap(({ moduleIds }) => moduleIds);
+  const folders = modules.map((path) => PACKAGE.exec(path)?.[1]);
   const texts = [...new Set(folders)].sort().flatMap((folder) => {
     if (folder === undefined) return [];
     const { name, version } = JSON.parse(readFileSync(join(ROOT, folder, "package.json"), "utf8"));

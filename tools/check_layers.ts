@@ -66,6 +66,8 @@ const PACKAGES: readonly (readonly [name: string, folders: readonly string[]])[]
   ["fast-check", ["test"]],
   ["tsx", ["tools"]],
   ["esbuild", ["tools/build.ts"]],
+  ["rollup", ["tools/build.ts"]],
+  ["@rollup", ["tools/build.ts"]],
   ["zookit", ["examples", "test"]],
 ];
 
