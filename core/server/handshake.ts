@@ -73,7 +73,7 @@ export class Handshake {
     const timeoutMs = this.#negotiate(request.timeoutMs);
     const readOnly = this.#context.consensus.status.serving === "read-only";
     const isLocal = options.localSessionsEnabled || readOnly;
-    this.#attach(connection, id, request, { timeoutMs, isLocal, isNew: true });
+    this.#attach(connection, id, request, { timeoutMs, isLocal });
     if (isLocal) {
       localTracker.add(id, timeoutMs, clock.now());
       this.#accept(connection);
@@ -91,7 +91,7 @@ export class Handshake {
       if (connection.isClosed) return;
       if (!alive) return this.#refuse(connection, request);
       statistics.revalidations.value += 1;
-      this.#attach(connection, id, request, { timeoutMs, isLocal, isNew: false });
+      this.#attach(connection, id, request, { timeoutMs, isLocal });
       this.#accept(connection);
       output.flush();
     };
@@ -107,7 +107,7 @@ export class Handshake {
     connection: ClientConnection,
     id: SessionId,
     request: ConnectRequest,
-    kind: { readonly timeoutMs: number; readonly isLocal: boolean; readonly isNew: boolean },
+    kind: { readonly timeoutMs: number; readonly isLocal: boolean },
   ): void {
     connection.session = this.#context.sessions.attach(id, connection, kind);
     connection.wantsReadOnlyByte = request.readOnly !== undefined;

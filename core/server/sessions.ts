@@ -11,8 +11,7 @@ export class ServerSession {
   /**
    * What is added bit by bit (exclusive or) to the xids of this connection in its transactions, by
    * which they are known as the answers to its requests. In an ensemble another server may hold the
-   * session too for a while, for a client that uses the same xids. 0 for the connection that the
-   * session began with, whose xids the log shows as they are, and for a server that is alone.
+   * session too for a while, for a client that uses the same xids. 0 for a server that is alone.
    */
   readonly xidMask: number;
   /**
@@ -66,15 +65,14 @@ export class ServerSessions {
   /**
    * Gives a session to a connection; a former connection of the same session is closed.
    *
-   * @param kind `timeoutMs` is the time-out negotiated now; a session is new at the connection that
-   * it begins with.
+   * @param timeoutMs the time-out negotiated now.
    */
   attach(
     id: SessionId,
     connection: ClientConnection,
-    kind: { readonly timeoutMs: number; readonly isLocal: boolean; readonly isNew: boolean },
+    kind: { readonly timeoutMs: number; readonly isLocal: boolean },
   ): ServerSession {
-    const session = new ServerSession(id, kind, kind.isNew ? 0 : this.#nextMask());
+    const session = new ServerSession(id, kind, this.#nextMask());
     const former = this.#byId.get(id);
     if (former !== undefined) {
       former.connection?.destroy();
