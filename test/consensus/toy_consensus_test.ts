@@ -11,11 +11,18 @@ import { CONSENSUS } from "../../core/contracts/consensus.ts";
 import { SESSION_TRACKING } from "../../core/contracts/sessions.ts";
 import { STORAGE } from "../../core/contracts/storage.ts";
 import type { Plugin } from "../../core/kernel/plugin.ts";
+import { OPCODES } from "../../core/wire/opcodes.ts";
+import { SessionId } from "../../core/wire/session_id.ts";
 import { createServer, essentials, memoryStorage, type Server } from "../../mod.ts";
 import { MemoryTransport } from "../../transports/memory/mod.ts";
+import { create } from "../core/server/frames.ts";
 import { ToyCluster, type ToyNode } from "./toy_consensus.ts";
 
 const BYTES = new TextEncoder();
+/** Of every client. */
+const FIRST_XID = 1;
+/** Before the body: length, xid and type. */
+const FRAME_HEADER_BYTES = 12;
 
 interface World {
   readonly cluster: ToyCluster;
@@ -140,6 +147,39 @@ test("an answer is for whoever asked, where another holds the session and uses i
     cluster.release(1);
     assert.equal(await told, "ConnectionLoss");
     assert.notEqual(await former.exists("/mine"), null);
+  }));
+
+test("what a server without masks logs for another holder answers nobody here", () =>
+  inWorld(async (world) => {
+    const { cluster } = world;
+    const former = await world.client(1);
+    cluster.late.set(1, []);
+    await using _next = await world.holder(former.session, 2);
+    const leader = nodeOf(world, 0);
+    const before = leader.replica?.lastApplied ?? 0;
+    const bytes = create(FIRST_XID, "/foreign");
+    leader.propose(
+      {
+        session: SessionId.fromBigInt(former.session.id),
+        cxid: FIRST_XID,
+        opcode: OPCODES.create,
+        bytes,
+        bodyStart: FRAME_HEADER_BYTES,
+        bodyEnd: bytes.length,
+        ids: [],
+      },
+      2,
+    );
+    const told = former.delete("/foreign").then(
+      () => "deleted",
+      (error: { readonly kind?: string }) => error.kind,
+    );
+    while ((leader.replica?.lastApplied ?? 0) < before + 2) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    cluster.release(1);
+    assert.equal(await told, "ConnectionLoss");
+    assert.notEqual(await former.exists("/foreign"), null);
   }));
 
 test("a session and its ephemeral live on under another leader, and the client reconnects", () =>
