@@ -138,7 +138,7 @@ export interface NamespaceQuota {
   /** Znodes that are there. */
   readonly countUsage: number;
   readonly bytesUsage: number;
-  /** Requests of clients that hard limits refused. */
+  /** Changes that hard limits refused since the last reset, here: where writes are checked. */
   readonly refusedCount: number;
 }
 

@@ -65,7 +65,7 @@ export class ServerSessions {
   /**
    * Gives a session to a connection; a former connection of the same session is closed.
    *
-   * @param timeoutMs the time-out negotiated now.
+   * @param kind `timeoutMs` is the time-out negotiated now.
    */
   attach(
     id: SessionId,
