@@ -11,7 +11,7 @@ export interface CheckpointParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** Told when one could not be written; no further one should begin then. */
+  /** Told when one could not be written; no further one begins then. */
   readonly failed: (error: unknown) => void;
 }
 
@@ -34,6 +34,7 @@ export class Checkpoints {
   readonly #time: Summary;
   #since = 0;
   #formerZxid: Zxid = 0;
+  /** The one under way, or that failed. */
   #running: Promise<void> | undefined;
 
   constructor(parts: CheckpointParts, options: CheckpointOptions) {
@@ -61,11 +62,12 @@ export class Checkpoints {
    */
   begin(replica: Replica): void {
     this.#since = 0;
-    this.#running = this.#write(replica)
-      .catch((error) => this.#parts.failed(error))
-      .finally(() => {
+    this.#running = this.#write(replica).then(
+      () => {
         this.#running = undefined;
-      });
+      },
+      (error) => this.#parts.failed(error),
+    );
   }
 
   /** Resolves when none is under way: what cuts or replaces the log has to wait for that. */

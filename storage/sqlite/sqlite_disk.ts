@@ -4,6 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import { closedError, StorageError } from "../../core/contracts/storage.ts";
 import type { Binding, Connection } from "./connection.ts";
 import type { Disk, LogFile, TreeFile } from "./disk.ts";
+import { FailStopConnection } from "./fail_stop.ts";
 import { requireSound } from "./log_check.ts";
 import { LOG_SCHEMA, prepareSchema, TREE_SCHEMA } from "./schema.ts";
 import { SqliteLog } from "./sqlite_log.ts";
@@ -124,7 +125,7 @@ export class SqliteDisk implements Disk {
   }
 
   async #connect(binding: Binding, name: string, pragmas: readonly string[]): Promise<Connection> {
-    const connection = await binding.connect(join(this.#path, name));
+    const connection = new FailStopConnection(await binding.connect(join(this.#path, name)));
     this.#connections.push(connection);
     for (const pragma of pragmas) await connection.all(pragma, []);
     const pageBytes = name === LOG_FILE ? [`PRAGMA page_size = ${LOG_PAGE_BYTES}`] : [];

@@ -10,7 +10,8 @@ type Sums = readonly [number, number];
 /**
  * Looks for damage in a write-ahead log before SQLite reads it: SQLite ends at the first frame
  * that does not match its checksum, without a word. Every commit is synced before the next one
- * begins, so a crash can spoil the last commit only. A bad frame before a later commit is damage.
+ * begins, and none begins when that failed, so a crash can spoil the last commit only. A bad frame
+ * before a later commit is damage.
  * What a crash left of a last commit is cut off, durably: frames of it that outlive the ones before
  * them would look like a later commit after the next crash.
  * Format: "WAL File Format" on sqlite.org.
