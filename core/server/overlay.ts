@@ -175,7 +175,12 @@ export class Overlay {
    * by a later one when that changes none.
    */
   get nextNode(): PendingNode | undefined {
-    return this.#changes.first;
+    return this.#changes.at(0);
+  }
+
+  /** The node that is changed right after {@link nextNode}. */
+  get secondNode(): PendingNode | undefined {
+    return this.#changes.at(1);
   }
 
   #own(node: PendingNode): void {

@@ -253,10 +253,10 @@ export class ChangeQueue {
     this.#end += 1;
   }
 
-  /** The node of the oldest entry; undefined when there is none. */
-  get first(): PendingNode | undefined {
-    if (this.#start === this.#end) return undefined;
-    return this.#nodes[this.#start & (this.#nodes.length - 1)];
+  /** The node of the entry `place` after the oldest; undefined when there is none. */
+  at(place: number): PendingNode | undefined {
+    if (this.#start + place >= this.#end) return undefined;
+    return this.#nodes[(this.#start + place) & (this.#nodes.length - 1)];
   }
 
   /** Takes the oldest entry out. */

@@ -94,6 +94,11 @@ export class TreePreparer implements Preparer {
     return this.#overlay.nextNode;
   }
 
+  /** The node that is changed right after {@link nextNode}. */
+  get secondNode(): PendingNode | undefined {
+    return this.#overlay.secondNode;
+  }
+
   /** A session's creation or closing has been applied. */
   releaseSession(session: SessionId, state: "created" | "closing"): void {
     this.#overlay.releaseSession(session, state);

@@ -119,8 +119,9 @@ export class ServerReplica implements Replica {
     const effects = this.#effects;
     const { header } = this.#applier;
     effects.begin(header);
-    this.#applier.apply(bytes, start, end, this.#preparer?.nextNode);
-    this.#preparer?.release(header.zxid);
+    const preparer = this.#preparer;
+    this.#applier.apply(bytes, start, end, preparer?.nextNode, preparer?.secondNode);
+    preparer?.release(header.zxid);
     this.#server.statistics.commits.value += 1;
     if ((zxidLow(header.zxid) & DIGEST_MASK) === 0) this.#noteDigest(header.zxid);
     if (this.#server.auditors.length > 0) this.#audit(bytes, start, end);

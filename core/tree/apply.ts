@@ -49,6 +49,7 @@ export class Applier {
   readonly #cursor = new TxnCursor();
   #bytes: Uint8Array = NOTHING;
   #prepared: PreparedNode | undefined;
+  #preparedSecond: PreparedNode | undefined;
 
   constructor(tree: Tree, listener: ApplyListener) {
     this.#tree = tree;
@@ -62,12 +63,21 @@ export class Applier {
    *
    * @param prepared the node that it changes first, where it was prepared here: that saves a
    * create and a setData a look-up, and a setData the checksum.
+   * @param preparedSecond the one that it changes next: the one that a create makes, whose checksum
+   * that saves.
    * @throws {ZkError} `MarshallingError` or `Unimplemented` when the bytes are not a transaction;
    * nothing was applied then.
    */
-  apply(bytes: Uint8Array, start: number, end: number, prepared?: PreparedNode): void {
+  apply(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    prepared?: PreparedNode,
+    preparedSecond?: PreparedNode,
+  ): void {
     const { header } = this;
     this.#prepared = prepared;
+    this.#preparedSecond = preparedSecond;
     if (end - start < TXN_HEADER_BYTES) throw new ZkError("MarshallingError");
     readTxnHeader(header, bytes, start);
     this.#bytes = bytes;
@@ -145,7 +155,7 @@ export class Applier {
     this.#setStat(type);
     this.#takeData();
     this.#input.aclId = aclId;
-    const node = this.#tree.insert(parent, this.#input, hash);
+    const node = this.#tree.insert(parent, this.#input, hash, this.#knownCrc(this.#preparedSecond));
     this.quotas.created(node, this.#path);
     this.#listener.created(node, this.#path, type);
   }
@@ -193,12 +203,15 @@ export class Applier {
     this.#takeData();
     const grownBytes =
       Math.max(0, this.#input.dataEnd - this.#input.dataStart) - tree.dataLength(node);
-    const { zxid, type } = this.header;
-    // In a multi, or with more in flight behind this one, the checksum may be of later data.
-    const isLatest = prepared?.zxid === zxid && type !== OPCODES.multi;
-    tree.setData(node, this.#input, isLatest ? prepared.crc : undefined);
+    tree.setData(node, this.#input, this.#knownCrc(prepared));
     this.quotas.dataSet(node, this.#path, grownBytes);
     this.#listener.dataSet(node, this.#path);
+  }
+
+  /** In a multi, or with more in flight behind this one, the checksum may be of later data. */
+  #knownCrc(node: PreparedNode | undefined): number | undefined {
+    const { zxid, type } = this.header;
+    return node?.zxid === zxid && type !== OPCODES.multi ? node.crc : undefined;
   }
 
   #setAcl(): void {

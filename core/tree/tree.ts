@@ -79,8 +79,9 @@ export class Tree extends TreeView {
    * path yet. The parent's child count follows, its stat does not.
    *
    * @param hash of the path.
+   * @param crc running CRC of path and data, when it is known.
    */
-  insert(parent: number, input: NodeInput, hash: number): number {
+  insert(parent: number, input: NodeInput, hash: number, crc?: number): number {
     const { bytes, start, end } = input.path;
     const isSystem = parent === this.#system || this.nodes.isSystem(parent);
     const node = this.nodes.allocate();
@@ -91,7 +92,7 @@ export class Tree extends TreeView {
     this.counts.nodes += 1;
     this.counts.dataBytes += end - start;
     this.nodes.set(node, ACL_ID, OPEN_ACL_ID);
-    this.#fill(node, input);
+    this.#fill(node, input, crc);
     this.#touched(parent);
     return node;
   }
@@ -102,13 +103,13 @@ export class Tree extends TreeView {
     this.#fill(node, input);
   }
 
-  #fill(node: number, input: NodeInput): void {
+  #fill(node: number, input: NodeInput, crc?: number): void {
     const ints = this.nodes.ints(node);
     const at = this.nodes.base(node);
     for (let i = 0; i < STAT_INTS; i++) ints[at + i] = input.stat[i] as number;
     if (this.kind(node) === "ephemeral") this.ephemerals.add(node);
     this.#setAclId(node, input.aclId);
-    this.#setData(node, input);
+    this.#setData(node, input, crc);
   }
 
   /**

@@ -1,8 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { Applier, type PreparedNode } from "../../../core/tree/apply.ts";
+import { Applier } from "../../../core/tree/apply.ts";
 import { Tree } from "../../../core/tree/tree.ts";
-import type { SetDataTxn, TxnBody } from "../../../core/tree/txn.ts";
 import { OPCODES } from "../../../core/wire/opcodes.ts";
 import { OPEN_ACL, READ_ACL } from "../../../core/wire/records.ts";
 import { SessionId } from "../../../core/wire/session_id.ts";
@@ -17,7 +16,6 @@ import {
   refusal,
   remove,
   setData,
-  slowCrc,
   text,
   withDigest,
 } from "./history.ts";
@@ -356,42 +354,6 @@ test("apply() refuses bytes cut anywhere, having changed nothing", () => {
   assert.throws(() => h.applier.apply(unknown, 0, unknown.length), refusal("Unimplemented"));
   assert.equal(h.dump(), before);
   assert.equal([h.tree.lastZxid, h.told.take().length], [0, 0]);
-});
-
-test("apply() takes of a prepared node what is about this transaction, and no more", () => {
-  const h = new History();
-  h.apply(create("/a", { data: text("old") }));
-  h.apply(create("/b"));
-  const path = "/a";
-  const set = (version: number, data: string): SetDataTxn => setData(path, text(data), version);
-  const applyPrepared = (body: TxnBody, prepared: Partial<PreparedNode>): void => {
-    h.zxid += 1;
-    const bytes = encodeTxn(body, { zxid: h.zxid });
-    const crc = slowCrc(text("/atrue")) ^ -1;
-    h.applier.apply(bytes, 0, bytes.length, {
-      zxid: h.zxid,
-      treeNode: h.node(path),
-      crc,
-      ...prepared,
-    });
-  };
-  const isTrue = (): boolean => digestOf(h.tree) === digestFromScratch(h.tree);
-  applyPrepared(set(1, "true"), {});
-  assert.ok(isTrue(), "the checksum it was given is right");
-  applyPrepared(set(2, "false"), {});
-  assert.not(isTrue(), "nor does it make its own");
-  applyPrepared(set(3, "other"), { zxid: h.zxid + 2 });
-  assert.ok(isTrue(), "a later transaction's is not taken");
-  applyPrepared({ type: OPCODES.multi, txns: [set(4, "one"), set(5, "two")] }, {});
-  assert.ok(isTrue(), "nor is one in a multi");
-  h.apply(create("/c"));
-  const free = h.node("/c");
-  h.apply(remove("/c"));
-  for (const treeNode of [-1, 0, free, h.node("/b"), h.tree.indexEnd]) {
-    applyPrepared(set(6, `by ${treeNode}`), { treeNode, zxid: 0 });
-    assert.equal(h.tree.data(h.node(path)), text(`by ${treeNode}`));
-  }
-  assert.ok(isTrue());
 });
 
 test.run();
