@@ -36,7 +36,10 @@ export class Checkpoints {
   #formerZxid: Zxid = 0;
   /** The one under way, or that failed. */
   #running: Promise<void> | undefined;
+  /** Whether somebody waits for the end. */
   #isAwaited = false;
+  /** Ends the rest under way, when there is one. */
+  #resume: () => void = () => {};
 
   constructor(parts: CheckpointParts, options: CheckpointOptions) {
     this.#parts = parts;
@@ -75,6 +78,7 @@ export class Checkpoints {
   /** Resolves when none is under way: what cuts or replaces the log has to wait for that. */
   async idle(): Promise<void> {
     this.#isAwaited = true;
+    this.#resume();
     await this.#running;
   }
 
@@ -104,10 +108,13 @@ export class Checkpoints {
     return async () => {
       const restMs = Math.min((clock.now() - resumedMs) * REST_SHARE, REST_MS_MAX);
       const rests = restMs >= REST_MS_MIN && !this.#isAwaited;
+      let cancel = (): void => {};
       await new Promise<void>((resolve) => {
-        if (rests) clock.after(restMs, resolve);
+        this.#resume = resolve;
+        if (rests) cancel = clock.after(restMs, resolve);
         else clock.defer(resolve);
       });
+      cancel();
       resumedMs = clock.now();
     };
   }
