@@ -229,7 +229,7 @@ export class StorageEngine implements Storage {
   async install(whole: Snapshot, currentEpoch: number): Promise<void> {
     this.#requireUsable();
     const installCount = this.#tree.installCount + 1;
-    await this.#tree.stage(whole, installCount);
+    await this.#stage(whole, installCount);
     // This step decides: before it the old pair is whole, after it open() would finish the swap.
     const lowest = ZXID_ZERO - 1;
     const done = await this.#takeTree();
@@ -242,6 +242,19 @@ export class StorageEngine implements Storage {
       done();
     }
     this.#lastZxid = whole.zxid;
+  }
+
+  /** What cannot be received whole is taken out again: the next checkpoint needs the disk. */
+  async #stage(whole: Snapshot, installCount: number): Promise<void> {
+    try {
+      await this.#tree.stage(whole, installCount);
+    } catch (error) {
+      await this.#tree.clearStaged().catch((failure) => {
+        // With a full disk it stays until the next start, and does no harm.
+        if (!(failure instanceof StorageError) || failure.kind !== "full") this.#fail(failure);
+      });
+      throw error;
+    }
   }
 
   async trim(before: Zxid): Promise<Zxid> {

@@ -93,6 +93,11 @@ export class StoredTree {
     await this.#file.change("staged", { state: stateOf(whole.zxid, nodeCount, installCount) });
   }
 
+  /** Takes out what was staged. */
+  clearStaged(): Promise<void> {
+    return this.#file.clearStaged();
+  }
+
   /** Makes the staged tree the live one. */
   async swap(): Promise<void> {
     const state = await this.#file.state("staged");

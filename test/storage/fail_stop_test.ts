@@ -63,18 +63,20 @@ test("no change reaches SQLite after one that failed, nor one that waited for it
   assert.equal(sqlite.asked, ["a", "b", "read", "close"]);
 });
 
-test("a change that found the file locked may be tried again", async () => {
-  const sqlite = new FakeConnection();
-  const connection = new FailStopConnection(sqlite);
-  const locked = new StorageError("locked", "database is locked");
-  const first = outcomeOf(connection.run("a", []));
-  await Promise.resolve();
-  await sqlite.end(locked);
-  assert.is(await first, locked);
-  const second = outcomeOf(connection.run("a", []));
-  await Promise.resolve();
-  await sqlite.end();
-  assert.is(await second, "done");
-});
+for (const kind of ["locked", "full"] as const) {
+  test(`a change that found it ${kind} may be tried again`, async () => {
+    const sqlite = new FakeConnection();
+    const connection = new FailStopConnection(sqlite);
+    const refused = new StorageError(kind, "not now");
+    const first = outcomeOf(connection.run("a", []));
+    await Promise.resolve();
+    await sqlite.end(refused);
+    assert.is(await first, refused);
+    const second = outcomeOf(connection.run("a", []));
+    await Promise.resolve();
+    await sqlite.end();
+    assert.is(await second, "done");
+  });
+}
 
 test.run();

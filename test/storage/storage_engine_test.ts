@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { Snapshot, Storage } from "../../core/contracts/storage.ts";
+import { type Snapshot, type Storage, StorageError } from "../../core/contracts/storage.ts";
 import { makeZxid, type Zxid } from "../../core/wire/zxid.ts";
 import { Medium } from "../../simulation/medium.ts";
 import { StorageEngine } from "../../storage/sqlite/storage_engine.ts";
@@ -243,5 +243,43 @@ test("open() refuses a log without its tree, and a tree without its log", async 
     assert.is(kind, "damaged", lost);
   }
 });
+
+/** A disk whose staged tree takes nothing more, of which `kind` is the reason. */
+async function openFailing(kind: "full" | "io"): Promise<Storage> {
+  const disk = new SimulatedDisk(new Medium(), undefined);
+  const { tree } = disk;
+  const change = tree.change.bind(tree);
+  const refuse = async (): Promise<never> => {
+    throw new StorageError(kind, "the disk takes no more");
+  };
+  tree.change = (area, what) => (area === "staged" ? refuse() : change(area, what));
+  const storage = new StorageEngine(disk);
+  await storage.open();
+  tree.clearStaged = refuse;
+  return storage;
+}
+
+test("install() that finds the disk full leaves a storage that goes on", async () => {
+  const storage = await openFailing("full");
+  await rejectsWith("full", storage.install(snapshotOf(9, sliceOf([{ path: "/" }])), 1));
+  await storage.append(batchOf([1]));
+  await storage.checkpoint(snapshotOf(1, sliceOf([{ path: "/" }, { path: "/a" }])));
+  assert.is((await readSnapshot(storage.load())).nodes.length, 2);
+});
+
+test("install() on a disk that fails leaves a storage that says so at once", async () => {
+  const storage = await openFailing("io");
+  await rejectsWith("io", storage.install(snapshotOf(9, sliceOf([{ path: "/" }])), 1));
+  await rejectsWith("io", storage.append(batchOf([1])));
+  assert.throws(() => storage.load(), /takes no more/);
+});
+
+async function rejectsWith(kind: string, outcome: Promise<unknown>): Promise<void> {
+  const found = await outcome.then(
+    () => "done",
+    (error) => error.kind,
+  );
+  assert.is(found, kind);
+}
 
 test.run();
