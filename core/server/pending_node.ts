@@ -169,7 +169,7 @@ export class PendingTable {
   #count = 0;
 
   find(hash: number, bytes: Uint8Array, start: number, end: number): PendingNode | undefined {
-    let node = this.#buckets[this.#bucketOf(hash)];
+    let node = this.#buckets[hash & (this.#buckets.length - 1)];
     while (node !== undefined && (node.hash !== hash || !node.hasPath(bytes, start, end))) {
       node = node.next;
     }
@@ -185,7 +185,7 @@ export class PendingTable {
 
   /** Takes out a node that is in the table. */
   remove(node: PendingNode): void {
-    const at = this.#bucketOf(node.hash);
+    const at = node.hash & (this.#buckets.length - 1);
     let before = this.#buckets[at];
     if (before === node) {
       this.#buckets[at] = node.next;
@@ -197,13 +197,8 @@ export class PendingTable {
     this.#count -= 1;
   }
 
-  /** The lowest bits are those of a path's last byte, and alike where all names end alike. */
-  #bucketOf(hash: number): number {
-    return (hash ^ (hash >>> 16)) & (this.#buckets.length - 1);
-  }
-
   #put(node: PendingNode): void {
-    const at = this.#bucketOf(node.hash);
+    const at = node.hash & (this.#buckets.length - 1);
     node.next = this.#buckets[at];
     this.#buckets[at] = node;
   }

@@ -28,8 +28,8 @@ export class PathIndex {
   /**
    * Hashes three bytes a step: a difference in the top bit of a product would survive every
    * multiplication, so no byte of the path may reach that bit unmixed. The lowest bits of the last
-   * byte are the lowest of the hash: names that follow one another, as those of sequential nodes,
-   * lie side by side, and fetching one from memory fetches the next ones.
+   * byte change the lowest of the hash and no others: names that follow one another, as those of
+   * sequential nodes, lie side by side, and fetching one from memory fetches the next ones.
    */
   hash(bytes: Uint8Array, start: number, end: number): number {
     const multiplier = this.#multiplier;
@@ -44,7 +44,8 @@ export class PathIndex {
     for (; at < beforeLast; at++) h = Math.imul(h ^ bytes[at]!, multiplier) ^ (h >>> 11);
     const last = start < end ? bytes[beforeLast]! : 0;
     h = Math.imul(h ^ (last >>> NEAR_BITS), multiplier) ^ (h >>> 11);
-    return (mix(h) << NEAR_BITS) | (last & NEAR_MASK);
+    const v = mix(h);
+    return (v << NEAR_BITS) | ((last ^ (v >>> (32 - NEAR_BITS))) & NEAR_MASK);
   }
 
   /** @returns the node of path `bytes[start..end)`, whose {@link hash} is given, or `NONE`. */
