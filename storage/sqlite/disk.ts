@@ -1,3 +1,4 @@
+import { StorageError } from "../../core/contracts/storage.ts";
 import type { Zxid } from "../../core/wire/zxid.ts";
 
 /**
@@ -16,6 +17,14 @@ export interface Disk {
   /** What the medium itself finds wrong, one line each. */
   damage(): Promise<string[]>;
   close(): Promise<void>;
+}
+
+/**
+ * Whether a change that failed leaves the file as it was: it found it `locked`, or the disk `full`
+ * before its end. After any other failure nobody knows what of it is on the disk.
+ */
+export function mayBeTriedAgain(error: unknown): boolean {
+  return error instanceof StorageError && (error.kind === "locked" || error.kind === "full");
 }
 
 /** One group commit. */

@@ -1,11 +1,12 @@
 import type { StorageError } from "../../core/contracts/storage.ts";
 import type { Connection, Row, Statement, Value } from "./connection.ts";
+import { mayBeTriedAgain } from "./disk.ts";
 
 /**
  * Makes one change after the other, and none after one that failed: SQLite would write the next
  * commit over what the failed one left in the write-ahead log, and of two commits that were never
- * synced a power cut leaves a mixture that looks like damage. A change that found the file `locked`
- * or the disk `full` was not written to its end, and may be tried again.
+ * synced a power cut leaves a mixture that looks like damage. See {@link mayBeTriedAgain} for those
+ * that are no such failure.
  */
 export class FailStopConnection implements Connection {
   readonly #connection: Connection;
@@ -41,7 +42,7 @@ export class FailStopConnection implements Connection {
       return make();
     });
     this.#settled = changing.catch((error: StorageError) => {
-      if (error.kind !== "locked" && error.kind !== "full") this.#failure ??= error;
+      if (!mayBeTriedAgain(error)) this.#failure ??= error;
     });
     return changing;
   }

@@ -10,7 +10,7 @@ import {
   type StorageTraits,
 } from "../../core/contracts/storage.ts";
 import { formatZxid, ZXID_ZERO, type Zxid } from "../../core/wire/zxid.ts";
-import type { Disk, LogRow, LogState } from "./disk.ts";
+import { type Disk, type LogRow, type LogState, mayBeTriedAgain } from "./disk.ts";
 import { findRowDamage, logRowCrc, logStateCrc, requireSound } from "./log_check.ts";
 import { StoredTree } from "./stored_tree.ts";
 
@@ -250,8 +250,8 @@ export class StorageEngine implements Storage {
       await this.#tree.stage(whole, installCount);
     } catch (error) {
       await this.#tree.clearStaged().catch((failure) => {
-        // With a full disk it stays until the next start, and does no harm.
-        if (!(failure instanceof StorageError) || failure.kind !== "full") this.#fail(failure);
+        // Otherwise it stays until the next start, and does no harm.
+        if (!mayBeTriedAgain(failure)) this.#fail(failure);
       });
       throw error;
     }

@@ -245,7 +245,7 @@ test("open() refuses a log without its tree, and a tree without its log", async 
 });
 
 /** A disk whose staged tree takes nothing more, of which `kind` is the reason. */
-async function openFailing(kind: "full" | "io"): Promise<Storage> {
+async function openFailing(kind: StorageError["kind"]): Promise<Storage> {
   const disk = new SimulatedDisk(new Medium(), undefined);
   const { tree } = disk;
   const change = tree.change.bind(tree);
@@ -259,13 +259,15 @@ async function openFailing(kind: "full" | "io"): Promise<Storage> {
   return storage;
 }
 
-test("install() that finds the disk full leaves a storage that goes on", async () => {
-  const storage = await openFailing("full");
-  await rejectsWith("full", storage.install(snapshotOf(9, sliceOf([{ path: "/" }])), 1));
-  await storage.append(batchOf([1]));
-  await storage.checkpoint(snapshotOf(1, sliceOf([{ path: "/" }, { path: "/a" }])));
-  assert.is((await readSnapshot(storage.load())).nodes.length, 2);
-});
+for (const kind of ["full", "locked"] as const) {
+  test(`install() that finds the disk ${kind} leaves a storage that goes on`, async () => {
+    const storage = await openFailing(kind);
+    await rejectsWith(kind, storage.install(snapshotOf(9, sliceOf([{ path: "/" }])), 1));
+    await storage.append(batchOf([1]));
+    await storage.checkpoint(snapshotOf(1, sliceOf([{ path: "/" }, { path: "/a" }])));
+    assert.is((await readSnapshot(storage.load())).nodes.length, 2);
+  });
+}
 
 test("install() on a disk that fails leaves a storage that says so at once", async () => {
   const storage = await openFailing("io");
