@@ -13,7 +13,7 @@ import { notificationFrame } from "./notification.ts";
 import type { Permissions } from "./permissions.ts";
 import { appendStat } from "./reply.ts";
 import type { Statistics } from "./statistics.ts";
-import type { WatchTable } from "./watches.ts";
+import type { Told, WatchTable } from "./watches.ts";
 
 /** What a transaction's effects touch besides the tree. */
 export interface EffectTargets {
@@ -74,7 +74,7 @@ export class Effects implements ApplyListener {
   deleted(path: PathRef, aclId: number, parent: number): void {
     if (this.#header?.type !== OPCODES.closeSession) this.#operation(OPCODES.delete);
     const { dataWatches, childWatches, changes, statistics } = this.#targets;
-    let toldData: ReadonlySet<ClientConnection> | undefined;
+    let toldData: Told<ClientConnection> | undefined;
     if (!dataWatches.isEmpty || !childWatches.isEmpty) {
       const text = path.text();
       const frame = this.#frame(EVENT_TYPES.deleted, text);

@@ -7,8 +7,15 @@ const ANY = WATCH.standard | WATCH.persistent | WATCH.recursive;
  * Somebody who watches: hears of a change through the function given to {@link WatchTable.trigger}.
  */
 export interface Watcher {
-  /** Paths this watcher has entries for, with the table; kept by the tables themselves. */
+  /** Paths this watcher has entries for, with the table; kept, and read, by the tables alone. */
   readonly watched: Map<WatchTable<Watcher>, Set<string>>;
+}
+
+/** Who was told of a change, in the order they were. */
+export interface Told<W> {
+  readonly size: number;
+  has(watcher: W): boolean;
+  keys(): Iterable<W>;
 }
 
 /**
@@ -17,6 +24,8 @@ export interface Watcher {
  */
 export class WatchTable<W extends Watcher = Watcher> {
   readonly #byPath = new Map<string, Map<W, number>>();
+  /** Watches of a path that are used up, but still stand in {@link Watcher.watched}. */
+  #spent: (readonly [path: string, watchers: Map<W, number>])[] = [];
   #count = 0;
   /** Recursive watches by the length of their path, so that only those ancestors are looked up. */
   readonly #recursiveLengths = new Map<number, number>();
@@ -37,6 +46,7 @@ export class WatchTable<W extends Watcher = Watcher> {
 
   /** Adds a kind of watch; one that is there already is not an error. */
   add(path: string, watcher: W, kind: number): void {
+    this.#settle();
     let watchers = this.#byPath.get(path);
     if (watchers === undefined) this.#byPath.set(path, (watchers = new Map()));
     const before = watchers.get(watcher) ?? 0;
@@ -55,6 +65,7 @@ export class WatchTable<W extends Watcher = Watcher> {
 
   /** Takes kinds of watch away. @returns whether there was one. */
   remove(path: string, watcher: W, kinds: number = ANY): boolean {
+    this.#settle();
     const watchers = this.#byPath.get(path);
     const before = watchers?.get(watcher) ?? 0;
     if (watchers === undefined || (before & kinds) === 0) return false;
@@ -67,6 +78,7 @@ export class WatchTable<W extends Watcher = Watcher> {
 
   /** Takes away everything of a watcher, as when its connection closes. */
   removeAll(watcher: W): void {
+    this.#settle();
     const paths = watcher.watched.get(this as unknown as WatchTable);
     if (paths === undefined) return;
     for (const path of [...paths]) this.remove(path, watcher);
@@ -83,20 +95,12 @@ export class WatchTable<W extends Watcher = Watcher> {
     path: string,
     withAncestors: boolean,
     tell: (watcher: W) => void,
-    skip?: ReadonlySet<W>,
-  ): ReadonlySet<W> | undefined {
-    let told: Set<W> | undefined;
-    const watchers = this.#byPath.get(path);
-    if (watchers !== undefined) {
-      for (const [watcher, kinds] of watchers) {
-        if (kinds === WATCH.standard) this.#forget(path, watchers, watcher);
-        else if ((kinds & WATCH.standard) !== 0) watchers.set(watcher, kinds & ~WATCH.standard);
-        (told ??= new Set()).add(watcher);
-      }
-    }
+    skip?: Told<W>,
+  ): Told<W> | undefined {
+    let told = this.#fire(path);
     if (withAncestors && this.#recursiveLengths.size > 0) told = this.#addAncestors(path, told);
     if (told === undefined) return undefined;
-    for (const watcher of told) {
+    for (const watcher of told.keys()) {
       if (skip === undefined || !skip.has(watcher)) tell(watcher);
     }
     return told;
@@ -104,6 +108,7 @@ export class WatchTable<W extends Watcher = Watcher> {
 
   /** Paths that a watcher watches, in the order it began to. */
   pathsOf(watcher: W): readonly string[] {
+    this.#settle();
     return [...(watcher.watched.get(this as unknown as WatchTable) ?? [])];
   }
 
@@ -112,8 +117,37 @@ export class WatchTable<W extends Watcher = Watcher> {
     for (const [path, watchers] of this.#byPath) yield [path, watchers.keys()];
   }
 
-  #addAncestors(path: string, already: Set<W> | undefined): Set<W> | undefined {
-    let told = already;
+  /** Uses up the standard watches of a path. @returns everybody who watches it. */
+  #fire(path: string): Told<W> | undefined {
+    const watchers = this.#byPath.get(path);
+    if (watchers === undefined) return undefined;
+    if (isSpent(watchers)) {
+      this.#byPath.delete(path);
+      this.#count -= watchers.size;
+      // A thousand watchers are told before a thousand lists are looked at.
+      this.#spent.push([path, watchers]);
+      return watchers;
+    }
+    const told = new Set(watchers.keys());
+    for (const [watcher, kinds] of watchers) {
+      if (kinds === WATCH.standard) this.#forget(path, watchers, watcher);
+      else watchers.set(watcher, kinds & ~WATCH.standard);
+    }
+    return told;
+  }
+
+  /** Takes what {@link #fire} left out of the lists of the watchers. */
+  #settle(): void {
+    if (this.#spent.length === 0) return;
+    const spent = this.#spent;
+    this.#spent = [];
+    for (const [path, watchers] of spent) {
+      for (const watcher of watchers.keys()) this.#forgetPath(watcher, path);
+    }
+  }
+
+  #addAncestors(path: string, direct: Told<W> | undefined): Told<W> | undefined {
+    let told: Set<W> | undefined;
     let end = path.length;
     while (end > 1) {
       end = Math.max(path.lastIndexOf("/", end - 1), 0);
@@ -121,12 +155,12 @@ export class WatchTable<W extends Watcher = Watcher> {
       const watchers = isWatched ? this.#byPath.get(path.slice(0, end) || "/") : undefined;
       if (watchers !== undefined) {
         for (const [watcher, kinds] of watchers) {
-          if ((kinds & WATCH.recursive) !== 0) (told ??= new Set()).add(watcher);
+          if ((kinds & WATCH.recursive) !== 0) (told ??= new Set(direct?.keys())).add(watcher);
         }
       }
       if (end === 0) break;
     }
-    return told;
+    return told ?? direct;
   }
 
   #countRecursive(path: string, by: number): void {
@@ -146,6 +180,16 @@ export class WatchTable<W extends Watcher = Watcher> {
     watchers.delete(watcher);
     if (watchers.size === 0) this.#byPath.delete(path);
     this.#count -= 1;
+    this.#forgetPath(watcher, path);
+  }
+
+  #forgetPath(watcher: W, path: string): void {
     watcher.watched.get(this as unknown as WatchTable)?.delete(path);
   }
+}
+
+/** Whether nobody goes on watching after one event. */
+function isSpent(watchers: ReadonlyMap<unknown, number>): boolean {
+  for (const kinds of watchers.values()) if (kinds !== WATCH.standard) return false;
+  return true;
 }

@@ -78,6 +78,22 @@ test("a watcher that goes while others are told is told no more", () => {
   assert.ok(table.isEmpty);
 });
 
+test("a watch that is used up is no watcher's any more, and may be set again at once", () => {
+  const table = new WatchTable<Named>();
+  const [ann, bob] = [new Named("ann"), new Named("bob")];
+  for (const watcher of [ann, bob]) table.add("/a", watcher, WATCH.standard);
+  table.add("/b", bob, WATCH.standard);
+  assert.is(told(table, "/a"), "ann,bob");
+  assert.equal([table.count, table.pathCount, table.has("/a", ann)], [1, 1, false]);
+  table.add("/a", ann, WATCH.standard);
+  assert.equal([table.pathsOf(ann), table.pathsOf(bob)], [["/a"], ["/b"]]);
+  assert.is(told(table, "/a"), "ann");
+  table.removeAll(ann);
+  assert.ok(!table.remove("/a", bob));
+  assert.is(told(table, "/a") + told(table, "/b"), "bob");
+  assert.ok(table.isEmpty);
+});
+
 test("each kind of change tells those whom it concerns, in Apache's order", async () => {
   const { server } = await startServer();
   const { line } = await Line.open(server);
