@@ -49,8 +49,9 @@ export async function build(folder: string): Promise<boolean> {
 async function bundleCommand(folder: string): Promise<void> {
   const command = join(folder, "cli");
   const others: Record<string, string> = {
-    // Stands beside whoever starts it.
+    // They stand beside whoever starts them.
     worker: join(folder, "storage/sqlite/worker.js"),
+    fan_out_worker: join(folder, "transports/tcp/fan_out_worker.js"),
   };
   const setAside: Plugin = {
     name: "set-aside",

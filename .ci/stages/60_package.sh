@@ -1,6 +1,6 @@
 # The package as npm would publish it: its manifest and types, then in an empty project: every
-# entry point imports and the command serves, on Node 20; the README's main.ts has no type error and
-# serves, on Node 24.
+# entry point imports, TCP passes its suite and the command serves, on Node 20; the README's main.ts
+# has no type error and serves, on Node 24.
 set -eu
 work=$1
 root=$PWD
@@ -17,6 +17,10 @@ mkdir "$work/application"
   npm_config_sqlite3_local_prebuilds=$work/prebuilds npm install --no-audit --no-fund "$tarball"
   cp "$root/.ci/import_all.mjs" .
   node import_all.mjs
+  cp "$root/.ci/package_fan_out.mjs" .
+  node --test --test-force-exit package_fan_out.mjs
+  # What the one file of the command starts.
+  test -f node_modules/zookit/dist/cli/fan_out_worker.js
 )
 npx tsx .ci/serve_alone.ts "$work/application/node_modules/zookit/bin/zookit.js"
 

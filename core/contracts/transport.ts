@@ -35,6 +35,8 @@ export interface Connection {
   readonly peer: Peer;
   /** Bytes given to {@link write} that have not left this process. */
   readonly bufferedBytes: number;
+  /** For bytes that go to many connections; left out where there is nothing to gain by it. */
+  readonly fanOut?: FanOut | undefined;
   /**
    * Sends bytes; after {@link end} or {@link destroy} they are dropped.
    *
@@ -51,6 +53,19 @@ export interface Connection {
   /** No more `chunk` after those under way, until {@link resume}. */
   pause(): void;
   resume(): void;
+}
+
+/** Of the connections of one transport: may use more than one thread for what goes to many. */
+export interface FanOut {
+  /**
+   * May send `bytes` to connections ahead of their {@link Connection.write}, which must follow on
+   * each before anything else of the caller's, beginning with the same bytes: what has been sent is
+   * not sent again. All that is sent ahead has been sent when this returns. A connection that is
+   * destroyed instead needs no write.
+   *
+   * @param connections that hold nothing back, each once.
+   */
+  sendAhead(connections: readonly Connection[], bytes: Uint8Array): void;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Connection } from "../contracts/transport.ts";
+import type { Connection, FanOut } from "../contracts/transport.ts";
 import { JuteWriter } from "../wire/jute.ts";
 
 /** Size of a fresh output buffer; it grows with what a turn of the event loop brings. */
@@ -7,6 +7,8 @@ const BUFFER_BYTES = 2 * 1024;
 const BUFFER_BYTES_KEPT = 1024 * 1024;
 /** Idle buffers kept, all sizes together. */
 const POOL_BYTES_MAX = 16 * 1024 * 1024;
+/** Fewer connections than these are served before a second thread is awake. */
+const FAN_OUT_MIN = 64;
 
 /** Where a connection's bytes gather between two flushes. */
 export interface Outlet {
@@ -28,6 +30,8 @@ export class Output {
   #poolBytes = 0;
   #waiting: Outlet[] = [];
   #spare: Outlet[] = [];
+  /** Frames appended as they are since the last flush. */
+  #sharedCount = 0;
 
   /** The writer to append to; what is in it leaves at the next {@link flush}. */
   open(outlet: Outlet): JuteWriter {
@@ -53,6 +57,7 @@ export class Output {
       this.open(outlet).raw(frame);
     } else {
       outlet.shared = frame;
+      this.#sharedCount += 1;
       this.#waiting.push(outlet);
     }
   }
@@ -62,6 +67,8 @@ export class Output {
     const waiting = this.#waiting;
     if (waiting.length === 0) return;
     this.#waiting = this.#spare;
+    if (this.#sharedCount >= FAN_OUT_MIN) sendAhead(waiting);
+    this.#sharedCount = 0;
     for (let i = 0; i < waiting.length; i++) this.#send(waiting[i] as Outlet);
     waiting.length = 0;
     this.#spare = waiting;
@@ -97,4 +104,24 @@ export class Output {
     this.#poolBytes += sizeBytes;
     this.#pool.push(writer);
   }
+}
+
+/** Lets transports send what goes to many in a row before each gets it by itself. */
+function sendAhead(waiting: readonly Outlet[]): void {
+  let run: Connection[] = [];
+  let frame: Uint8Array | undefined;
+  let fanOut: FanOut | undefined;
+  const end = (): void => {
+    if (frame !== undefined && run.length >= FAN_OUT_MIN) fanOut?.sendAhead(run, frame);
+    run = [];
+  };
+  for (const { transport, shared } of waiting) {
+    if (shared !== frame || transport.fanOut !== fanOut) {
+      end();
+      frame = shared;
+      fanOut = transport.fanOut;
+    }
+    run.push(transport);
+  }
+  end();
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type Dialer, type Transport, TransportError } from "../../core/contracts/transport.ts";
 import { testDestroying, testEnding } from "./transport_ending.ts";
+import { testFanOut } from "./transport_fan_out.ts";
 import { type End, ends, Listener, type Pair, pattern, type Using } from "./transport_pair.ts";
 
 /** What the suite needs to know of an implementation. */
@@ -44,6 +45,7 @@ export function testTransport(fixture: TransportFixture): void {
   testPressure(fixture, using);
   testEnding(fixture, using);
   testDestroying(fixture, using);
+  testFanOut(fixture, using);
 }
 
 function testListening({ test, make, makeAt }: TransportFixture, using: Using): void {

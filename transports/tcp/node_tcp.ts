@@ -3,15 +3,21 @@ import {
   type Accept,
   type ByteSink,
   type Connection,
+  type FanOut,
   type Peer,
   type Transport,
   TransportError,
 } from "../../core/contracts/transport.ts";
+import { canFanOut, NodeFanOut } from "./fan_out.ts";
 import { plainAddress, type TcpOptions } from "./tcp_options.ts";
 
 /** A TCP connection on `node:net`, which Node, Deno and Bun have. */
 export class NodeTcpConnection implements Connection {
   readonly peer: Peer;
+  /** Set by whoever accepts it, before anything is sent. */
+  fanOut: FanOut | undefined;
+  /** How many bytes at the beginning of the next {@link write} have been sent. */
+  sentAhead = 0;
   readonly #socket: Socket;
 
   /** @param subject of the client's certificate, undefined without one. */
@@ -44,7 +50,21 @@ export class NodeTcpConnection implements Connection {
     return this.#socket.writableLength;
   }
 
+  /** What the kernel knows it by while nothing is waiting to be sent; -1 if it can't be told. */
+  get descriptor(): number {
+    const socket = this.#socket;
+    if (!socket.writable || socket.writableLength > 0) return -1;
+    // Node shows it nowhere else.
+    return (socket as { _handle?: { fd?: number } | null })._handle?.fd ?? -1;
+  }
+
   write(bytes: Uint8Array): boolean {
+    const { sentAhead } = this;
+    if (sentAhead > 0) {
+      this.sentAhead = 0;
+      if (sentAhead === bytes.length) return true;
+      return this.write(bytes.subarray(sentAhead));
+    }
     return this.#socket.writable ? this.#socket.write(bytes) : true;
   }
 
@@ -69,6 +89,7 @@ export class NodeTcpConnection implements Connection {
 export class NodeTcpTransport implements Transport {
   readonly name = "tcp";
   readonly #options: TcpOptions;
+  #fanOut: NodeFanOut | undefined;
   #server: Server | undefined;
 
   constructor(options: TcpOptions) {
@@ -76,8 +97,12 @@ export class NodeTcpTransport implements Transport {
   }
 
   listen(accept: Accept): Promise<void> {
+    const fanOut = canFanOut() ? new NodeFanOut() : undefined;
+    this.#fanOut = fanOut;
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-      handOver(new NodeTcpConnection(socket), accept);
+      const connection = new NodeTcpConnection(socket);
+      connection.fanOut = fanOut;
+      handOver(connection, accept);
     });
     this.#server = server;
     return listenOn(server, this.#options);
@@ -92,6 +117,7 @@ export class NodeTcpTransport implements Transport {
   }
 
   close(): Promise<void> {
+    this.#fanOut?.close();
     closeServer(this.#server);
     return Promise.resolve();
   }
