@@ -13,8 +13,8 @@ const IS_TYPESCRIPT = import.meta.url.endsWith(".ts");
  */
 export function canFanOut(): boolean {
   if ("Bun" in globalThis || "Deno" in globalThis || process.platform === "win32") return false;
-  const readsTypeScript = "typescript" in process.features;
-  return (readsTypeScript || !IS_TYPESCRIPT) && availableParallelism() > 1;
+  const { typescript } = process.features as { readonly typescript?: string | false };
+  return (!IS_TYPESCRIPT || Boolean(typescript)) && availableParallelism() > 1;
 }
 
 /**
