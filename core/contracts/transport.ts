@@ -35,7 +35,10 @@ export interface Connection {
   readonly peer: Peer;
   /** Bytes given to {@link write} that have not left this process. */
   readonly bufferedBytes: number;
-  /** For bytes that go to many connections; left out where there is nothing to gain by it. */
+  /**
+   * For bytes that go to many connections; left out where there is nothing to gain by it, and by
+   * whoever puts something of its own in the place of {@link write}.
+   */
   readonly fanOut?: FanOut | undefined;
   /**
    * Sends bytes; after {@link end} or {@link destroy} they are dropped.

@@ -3,6 +3,9 @@ export const WATCH = { standard: 1, persistent: 2, recursive: 4 } as const;
 
 const ANY = WATCH.standard | WATCH.persistent | WATCH.recursive;
 
+/** So many watchers of one path are told first; then the list of each is looked at. */
+const MANY = 64;
+
 /**
  * Somebody who watches: hears of a change through the function given to {@link WatchTable.trigger}.
  */
@@ -121,10 +124,9 @@ export class WatchTable<W extends Watcher = Watcher> {
   #fire(path: string): Told<W> | undefined {
     const watchers = this.#byPath.get(path);
     if (watchers === undefined) return undefined;
-    if (isSpent(watchers)) {
+    if (watchers.size >= MANY && isSpent(watchers)) {
       this.#byPath.delete(path);
       this.#count -= watchers.size;
-      // A thousand watchers are told before a thousand lists are looked at.
       this.#spent.push([path, watchers]);
       return watchers;
     }

@@ -1,10 +1,14 @@
 /** What many wait for goes out from two threads where it can; nobody sees how. */
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { tcpDialer } from "../../client/transports/tcp.ts";
 import { getInt } from "../../core/wire/jute.ts";
 import { XIDS } from "../../core/wire/opcodes.ts";
-import { canFanOut } from "../../transports/tcp/fan_out.ts";
+import { canFanOut, NodeFanOut, startHelper } from "../../transports/tcp/fan_out.ts";
+import { FanOutBatch } from "../../transports/tcp/fan_out_batch.ts";
 import { NodeTcpConnection, NodeTcpTransport } from "../../transports/tcp/mod.ts";
 import { Listener } from "../conformance/transport_pair.ts";
 import * as frames from "../core/server/frames.ts";
@@ -46,6 +50,45 @@ test("two threads send to the sockets of Node, once the second is there", async 
   assert.is(connection.sentAhead, 0);
   listener.destroyAll();
   await transport.close();
+});
+
+test("each batch goes to its own descriptors once, whatever there was before", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "zookit-fan-out-"));
+  const path = (index: number): string => join(folder, `${index}`);
+  const files = Array.from({ length: 100 }, (_, index) => openSync(path(index), "a"));
+  const due = files.map(() => "");
+  const batch = new FanOutBatch();
+  const helper = canFanOut() ? startHelper(batch) : undefined;
+  while (helper !== undefined && !batch.hasHelp) await new Promise((r) => setTimeout(r, 10));
+  const sizes = [64, 100, 1, 0, 8, 72, 9];
+  for (let turn = 0; turn < 1_000; turn++) {
+    const count = sizes[turn % sizes.length] as number;
+    const bytes = `${turn},`;
+    for (let i = 0; i < count; i++) {
+      // From another end each time: what was in the list before is another's.
+      const file = (turn + i) % files.length;
+      batch.set(i, files[file] as number);
+      due[file] += bytes;
+    }
+    batch.send(count, new TextEncoder().encode(bytes));
+    for (let i = 0; i < count; i++) assert.is(batch.sent(i), bytes.length);
+  }
+  for (const file of files) closeSync(file);
+  batch.set(0, files[0] as number);
+  batch.send(1, new Uint8Array(5));
+  assert.is(batch.sent(0), 0);
+  for (const [index, text] of due.entries()) assert.is(readFileSync(path(index), "utf8"), text);
+  await helper?.terminate();
+  rmSync(folder, { recursive: true });
+});
+
+test("where no second thread can be started, one sends, and says so", async () => {
+  const told = new Promise<Error>((resolve) => process.once("warning", resolve));
+  const fanOut = new NodeFanOut(() => {
+    throw new Error("no more threads");
+  });
+  for (let i = 0; i < 3; i++) fanOut.sendAhead([], new Uint8Array(3));
+  assert.match((await told).message, /one thread alone .*: Error: no more threads/);
 });
 
 test("each of many watchers has its event once, before its next answer", async () => {

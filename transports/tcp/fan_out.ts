@@ -5,8 +5,6 @@ import type { FanOut } from "../../core/contracts/transport.ts";
 import { BATCH_BYTES_MAX, BATCH_SOCKETS_MAX, FanOutBatch } from "./fan_out_batch.ts";
 import type { NodeTcpConnection } from "./node_tcp.ts";
 
-const IS_TYPESCRIPT = import.meta.url.endsWith(".ts");
-
 /**
  * Whether a second thread can write to the sockets of `node:net`, has a core to do it on, and can
  * be started: a thread of Node 20 reads no TypeScript, which a clone is in.
@@ -14,7 +12,19 @@ const IS_TYPESCRIPT = import.meta.url.endsWith(".ts");
 export function canFanOut(): boolean {
   if ("Bun" in globalThis || "Deno" in globalThis || process.platform === "win32") return false;
   const { typescript } = process.features as { readonly typescript?: string | false };
-  return (!IS_TYPESCRIPT || Boolean(typescript)) && availableParallelism() > 1;
+  return (!isTypeScript() || Boolean(typescript)) && availableParallelism() > 1;
+}
+
+/** Starts the thread that helps with a batch. @throws {Error} where there may be no more. */
+export function startHelper({ memory }: FanOutBatch): Worker {
+  const file = isTypeScript() ? "./fan_out_worker.ts" : "./fan_out_worker.js";
+  const worker = new Worker(new URL(file, import.meta.url), { workerData: memory });
+  worker.unref();
+  return worker;
+}
+
+function isTypeScript(): boolean {
+  return import.meta.url.endsWith(".ts");
 }
 
 /**
@@ -24,9 +34,15 @@ export function canFanOut(): boolean {
  * The second thread begins with the first list that is long enough, which goes the usual way.
  */
 export class NodeFanOut implements FanOut {
+  readonly #start: typeof startHelper;
   #batch: FanOutBatch | undefined;
-  #worker: Worker | undefined;
+  #helper: Worker | undefined;
   #isClosed = false;
+
+  /** @param start makes the thread; another for tests. */
+  constructor(start: typeof startHelper = startHelper) {
+    this.#start = start;
+  }
 
   sendAhead(connections: readonly NodeTcpConnection[], bytes: Uint8Array): void {
     if (this.#isClosed || bytes.length > BATCH_BYTES_MAX) return;
@@ -40,19 +56,24 @@ export class NodeFanOut implements FanOut {
   /** Ends the thread; from now on everything goes the usual way. */
   close(): void {
     this.#isClosed = true;
-    void this.#worker?.terminate();
+    void this.#helper?.terminate();
   }
 
   #begin(): FanOutBatch {
     const batch = new FanOutBatch();
-    const file = IS_TYPESCRIPT ? "./fan_out_worker.ts" : "./fan_out_worker.js";
-    const worker = new Worker(new URL(file, import.meta.url), { workerData: batch.memory });
-    this.#worker = worker;
-    worker.unref();
-    // Between two batches nothing depends on it.
-    worker.on("error", () => this.close());
-    worker.on("exit", () => this.close());
+    try {
+      this.#helper = this.#start(batch);
+      this.#helper.on("error", (error) => this.#doWithout(error));
+    } catch (error) {
+      this.#doWithout(error);
+    }
     return batch;
+  }
+
+  /** Between two batches nothing depends on the other thread. */
+  #doWithout(cause: unknown): void {
+    this.close();
+    process.emitWarning(`one thread alone notifies watchers, the second failed: ${cause}`);
   }
 }
 

@@ -1,4 +1,5 @@
 import { writeSync } from "node:fs";
+import process from "node:process";
 
 /** Sockets of one batch; a longer list takes several. */
 export const BATCH_SOCKETS_MAX = 4096;
@@ -8,19 +9,20 @@ export const BATCH_BYTES_MAX = 65_536;
 /** Sockets that a thread takes at a time: some 50 us, which the other may have to wait. */
 const PART_SOCKETS = 8;
 const CONTROL_INTS = 16;
-/** In {@link FanOutBatch}'s control words: the next socket nobody has taken. */
-const NEXT = 0;
+/** In {@link FanOutBatch}'s control words: sockets nobody has taken, 0 or less between batches. */
+const LEFT = 0;
 /** Sockets that the other thread is done with. */
 const HELPED = 1;
-const COUNT = 2;
-const LENGTH = 3;
+/** Of the bytes. */
+const LENGTH = 2;
 /** Counts batches; the other thread sleeps on it. */
-const TURN = 4;
+const TURN = 3;
 /** Not 0 once the other thread works. */
-const READY = 5;
-/** What {@link NEXT} is between two batches: beyond every count, with room for late claims. */
-const CLOSED = 2 ** 30;
-/** How often and how long the other thread is waited for before it counts as lost. */
+const READY = 4;
+/**
+ * How often and how long the other thread is waited for before it counts as lost. Several times,
+ * since for a process that is stopped and goes on one wait may be over before either has its turn.
+ */
 const PATIENCE_TURNS = 10;
 const PATIENCE_MS = 1000;
 
@@ -65,22 +67,18 @@ export class FanOutBatch {
 
   /**
    * Sends `bytes` to the first `count` sockets that were {@link set}; both threads are done when it
-   * returns.
-   *
-   * @throws {Error} when the other thread does not end its part: what it still may write, and to
-   *   whose socket, is not known then, and the process must not go on.
+   * returns. Ends the process if the other thread does not end its part in ten seconds: what it may
+   * still write, and to whose socket, is not known then.
    */
   send(count: number, bytes: Uint8Array): void {
     const control = this.#control;
     this.#bytes.set(bytes);
-    control[COUNT] = count;
     control[LENGTH] = bytes.length;
     Atomics.store(control, HELPED, 0);
-    Atomics.store(control, NEXT, 0);
+    Atomics.store(control, LEFT, count);
     Atomics.add(control, TURN, 1);
     Atomics.notify(control, TURN);
     this.#join(count - this.#work());
-    Atomics.store(control, NEXT, CLOSED);
   }
 
   /** Helps with every batch from now on; never returns. */
@@ -103,10 +101,11 @@ export class FanOutBatch {
     const control = this.#control;
     let worked = 0;
     for (;;) {
-      const from = Atomics.add(control, NEXT, PART_SOCKETS);
-      // Read after the claim: a late helper may find itself in the next batch.
-      const end = Math.min(from + PART_SOCKETS, control[COUNT] as number);
-      if (from >= end) return worked;
+      // From the end, so that the answer alone says what has been taken: however late a thread
+      // looks at it, it is a part of the batch that goes on, or nothing.
+      const end = Atomics.sub(control, LEFT, PART_SOCKETS);
+      if (end <= 0) return worked;
+      const from = Math.max(0, end - PART_SOCKETS);
       const length = control[LENGTH] as number;
       for (let i = from; i < end; i++) this.#sent[i] = this.#write(this.#sockets[i]!, length);
       worked += end - from;
@@ -128,8 +127,10 @@ export class FanOutBatch {
       const helped = Atomics.load(control, HELPED);
       if (helped === due) return;
       if (Atomics.wait(control, HELPED, helped, PATIENCE_MS) !== "timed-out") continue;
-      turns += 1; // Of a process that was stopped for a while each thread gets its turn again.
-      if (turns === PATIENCE_TURNS) throw new Error("the thread that notifies watchers is lost");
+      turns += 1;
+      if (turns < PATIENCE_TURNS) continue;
+      writeSync(2, "zookit: the thread that helps to notify watchers is lost\n");
+      process.abort();
     }
   }
 }
