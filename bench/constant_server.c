@@ -21,6 +21,7 @@ struct client {
   struct client *next;
 };
 static struct client *clients;
+static int watching;
 static uint8_t out[OUT_BYTES];
 
 static void send_all(int fd, const uint8_t *bytes, size_t size) {
@@ -50,6 +51,8 @@ static void *notify_share(void *argument) {
 
 /* Two threads send, as servers of more than one core can. */
 static void notify_watchers(const uint8_t *path, size_t path_bytes) {
+  if (watching == 0) return;
+  watching = 0;
   uint8_t event[256] = {0};
   put_int(event, (int32_t)(REPLY_HEADER_BYTES + 12 + path_bytes));
   put_int(event + 4, -1);
@@ -84,7 +87,7 @@ static uint8_t *answer(struct client *client, const uint8_t *request, size_t siz
   at = put_int(put_long(put_int(at + 4, get_int(request)), 1), 0);
   if (op == OP_GET) {
     at = put_data(put_int(at, DATA_BYTES), 0);
-    client->watching |= request[12 + path_bytes];
+    if (request[12 + path_bytes]) client->watching = true, watching++;
   }
   if (op == OP_SET) notify_watchers(request + 12, path_bytes);
   if (op == OP_GET || op == OP_SET) at = (uint8_t *)memset(at, 0, STAT_BYTES) + STAT_BYTES;

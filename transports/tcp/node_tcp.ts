@@ -19,10 +19,13 @@ export class NodeTcpConnection implements Connection {
   /** How many bytes at the beginning of the next {@link write} have been sent. */
   sentAhead = 0;
   readonly #socket: Socket;
+  readonly #descriptor: number;
 
   /** @param subject of the client's certificate, undefined without one. */
   constructor(socket: Socket, secure = false, subject?: string) {
     this.#socket = socket;
+    // Node shows it nowhere else; the same for as long as the socket is not destroyed.
+    this.#descriptor = (socket as { _handle?: { fd?: number } | null })._handle?.fd ?? -1;
     socket.setNoDelay(true);
     this.peer = {
       address: plainAddress(socket.remoteAddress ?? ""),
@@ -50,12 +53,10 @@ export class NodeTcpConnection implements Connection {
     return this.#socket.writableLength;
   }
 
-  /** What the kernel knows it by while nothing is waiting to be sent; -1 if it can't be told. */
+  /** What the kernel knows it by while it is open and holds nothing back; else -1. */
   get descriptor(): number {
     const socket = this.#socket;
-    if (!socket.writable || socket.writableLength > 0) return -1;
-    // Node shows it nowhere else.
-    return (socket as { _handle?: { fd?: number } | null })._handle?.fd ?? -1;
+    return socket.writable && socket.writableLength === 0 ? this.#descriptor : -1;
   }
 
   write(bytes: Uint8Array): boolean {
