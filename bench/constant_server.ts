@@ -1,6 +1,7 @@
 /**
  * Answers every request with constant bytes of the right size, through the same `node:net` that
- * the TCP transport stands on: the roof of a runtime, which no real server on it can pass.
+ * the TCP transport stands on: the roof of a runtime, which no real server of one thread on it
+ * can pass.
  *
  * Run with `npx tsx bench/constant_server.ts`; prints the port it listens on.
  */
